@@ -121,7 +121,7 @@ def fill(plan: Plan, num_reports: int) -> tuple[list[float], float]:
     storage = open_storage(None, folder.journal)
     study = optuna.load_study(study_name=NAME, storage=storage, sampler=plan.sampler)
     pool = Instant(num_reports)
-    search = Search(plan, study, storage, pool, ProgressTable(plan.total), folder, SoleController(study))  # type: ignore[arg-type]  # a stand-in
+    search = Search(plan, study, storage, pool, ProgressTable(plan.total), folder, SoleController(study, storage))  # type: ignore[arg-type]  # a stand-in
     opened = time.perf_counter() - began
     search.run()
     return pool.starts, opened

@@ -11,7 +11,7 @@ from lab.config.check import check
 from lab.config.places import missing
 from lab.config.schema import Config
 from lab.core.errors import RequestError
-from lab.sweep.storage.database_lock import refuse_unusable
+from lab.sweep.storage.addresses import refuse_unusable
 
 CONF = Path("conf").absolute()
 
@@ -42,6 +42,10 @@ def test_a_cache_that_can_be(tmp_path: Path) -> None:
         ("postgresql://u:p@h:port/d", "no URL"),
         ("nope://u:secret@h/d", "knows no nope"),
         ("mysql+nope://u:secret@h/d", "knows no mysql+nope"),
+        ("grpc://head:13000", None),
+        ("grpc://head", "no address of a gRPC proxy"),
+        ("grpc://u:secret@head:13000", "no address of a gRPC proxy"),
+        ("grpc://head:port", "no address of a gRPC proxy"),
         ("oracle+oracledb://u:secret@h/d", "driver"),
     ],
 )

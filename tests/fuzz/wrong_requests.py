@@ -379,6 +379,7 @@ optimizer.lr=interval(1e-5,1e-3)
 -m sweep=text sweep.study=a/b
 -m sweep=text sweep.storage=foo
 -m sweep=text sweep.storage=nope://a/b
+-m sweep=text sweep.storage=grpc://head
 -m sweep=text sweep.storage=oracle+oracledb://u@h/d
 -m sweep=text sweep.azure.metric=val/f1_macro
 -m sweep=text trainer.max_epochs=0 sweep.early_termination=bandit

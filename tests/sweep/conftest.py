@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,12 @@ import optuna
 import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner
 
+from lab.sweep.storage.addresses import refuse_unreachable
 from lab.sweep.storage.optuna_storage import open_storage
 
-__all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "toy"]
+from .storage.postgres_server import PostgresServer, free_port, postgres_server, programs
+
+__all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "postgres", "proxy", "toy"]
 
 HERE = Path(__file__).parent
 TRAIN = HERE.parents[1] / "train.py"
@@ -90,6 +93,36 @@ class Toy:
                 return
             time.sleep(0.02)
         raise AssertionError("it did not come to pass within 40 s")
+
+
+@pytest.fixture(scope="session")
+def _postgres_server() -> Iterator[PostgresServer]:
+    pytest.importorskip("psycopg")
+    if programs() is None:
+        pytest.skip("no PostgreSQL server is installed: apt-get install postgresql")
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres(_postgres_server: PostgresServer) -> PostgresServer:
+    """A running server with an empty database."""
+    _postgres_server.empty()
+    return _postgres_server
+
+
+@pytest.fixture
+def proxy(postgres: PostgresServer) -> Iterator[str]:
+    """The address of a gRPC proxy before an empty database."""
+    server = Path(__file__).parent / "storage" / "proxy_server.py"
+    port = free_port()
+    process = subprocess.Popen([sys.executable, str(server), postgres.url, str(port)], stderr=subprocess.DEVNULL)
+    try:
+        refuse_unreachable(f"grpc://127.0.0.1:{port}", patience_s=60)
+        yield f"grpc://127.0.0.1:{port}"
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture

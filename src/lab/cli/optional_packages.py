@@ -33,6 +33,7 @@ PACKAGES = {
     "aeon": OptionalPackage("aeon>=1.6", ("data=ucr without data.path",)),
     "openpyxl": OptionalPackage("openpyxl>=3.1.5", ("an XLSX file",)),
     "psycopg": OptionalPackage("psycopg[binary]>=3.2.1", ("sweep.storage=postgresql://...",)),
+    "grpc": OptionalPackage("grpcio>=1.70", ("sweep.storage=grpc://...",)),
     "captum": OptionalPackage("captum>=0.9", ("explain=true",)),
     "onnx": OptionalPackage("onnx>=1.23", ("format=onnx",)),
     "onnxruntime": OptionalPackage("onnxruntime>=1.32", ("format=onnx", "run= of an ONNX export")),

@@ -48,13 +48,13 @@ def machine_error(error: BaseException) -> MachineError | None:
         return error
     if isinstance(error, MachineRefusal):
         return MachineError("; ".join(str(error).splitlines()))
-    for cause in _chain(error):
+    for cause in causes(error):
         if (until := _awaited(cause)) is not None:
             return MachineError(f"{_first_line(cause)}; resume once {until}")
     return None
 
 
-def _chain(error: BaseException) -> Iterator[BaseException]:
+def causes(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, as a traceback would show them."""
     cause: BaseException | None = error
     seen: list[BaseException] = []

@@ -63,9 +63,9 @@ def one_job(config: DictConfig) -> float:
 
 if __name__ == "__main__":
     if "LAB_SILENT_S" in os.environ:
-        from lab.sweep.storage import controllers
+        from lab.sweep.storage import shared_controller
 
-        controllers.SILENT_S = float(os.environ["LAB_SILENT_S"])
-        controllers.HEARTBEAT_S = controllers.SILENT_S / 4
-        controllers.WATCH_S = 2 * controllers.HEARTBEAT_S
+        shared_controller.SILENT_S = float(os.environ["LAB_SILENT_S"])
+        shared_controller.HEARTBEAT_S = shared_controller.SILENT_S / 4
+        shared_controller.WATCH_S = 2 * shared_controller.HEARTBEAT_S
     one_job()

@@ -1,41 +1,46 @@
-"""Databases that controllers can lock; the others are refused with what to type, and never with a password."""
+"""Locks of storages: a file beside SQLite's, an advisory lock of PostgreSQL, a study of a proxy."""
 
+import threading
 from pathlib import Path
 
+import optuna
 import pytest
 
-from lab.core.errors import RequestError
-from lab.sweep.storage.database_lock import database_lock, database_name, refuse_unlockable, refuse_unusable
+from lab.sweep.storage.database_lock import shared_lock, tables_lock
+
+from .postgres_server import PostgresServer
 
 
-@pytest.mark.parametrize(
-    ("url", "words"),
-    [("no url", "is no URL of a database"), ("postgresql://user:secret@h:port/db", "is no URL"),
-     ("oddsql://user:secret@h/db", "SQLAlchemy knows no oddsql")],
-)  # fmt: skip
-def test_a_storage_that_cannot_be_used_is_refused_without_its_password(url: str, words: str) -> None:
-    with pytest.raises(RequestError, match=words) as caught:
-        refuse_unusable(url)
-    assert "secret" not in str(caught.value)
-    assert caught.value.mistakes[0].remedy.startswith("sweep.storage=sqlite:///")
+def in_order(url: str, storage: optuna.storages.BaseStorage) -> list[str]:
+    """What two threads write, of which the second waits for the lock of the first."""
+    order: list[str] = []
 
+    def wait_for_it() -> None:
+        with shared_lock(url, "toy", storage):
+            order.append("second")
 
-def test_sqlite_and_no_storage_are_fine() -> None:
-    refuse_unusable(None)
-    refuse_unusable("sqlite:///study.db")
-    refuse_unlockable("sqlite:///study.db")
-
-
-@pytest.mark.parametrize("url", ["sqlite://", "mysql://user@h/db"])
-def test_what_has_no_lock_is_refused(url: str) -> None:
-    with pytest.raises(RequestError, match="no database that controllers can lock"):
-        refuse_unlockable(url)
-
-
-def test_a_database_has_a_name_without_its_place() -> None:
-    assert database_name("sqlite:////a/b/study.db") == database_name("sqlite:///study.db") == "sqlite study.db"
+    thread = threading.Thread(target=wait_for_it)
+    with shared_lock(url, "toy", storage):
+        thread.start()
+        thread.join(timeout=0.3)
+        order.append("first")
+    thread.join(timeout=30)
+    return order
 
 
 def test_the_lock_of_a_file_is_beside_it(tmp_path: Path) -> None:
-    with database_lock(f"sqlite:///{tmp_path}/study.db", "toy"):
+    with tables_lock(f"sqlite:///{tmp_path}/study.db"):
         assert [path.name for path in tmp_path.iterdir()] == ["study.db.lock"]
+
+
+def test_a_proxys_lock_goes_through_its_storage() -> None:
+    storage = optuna.storages.InMemoryStorage()
+    assert in_order("grpc://head:13000", storage) == ["first", "second"]
+    assert storage.get_all_studies() == []
+    with tables_lock("grpc://head:13000"):
+        assert storage.get_all_studies() == []
+
+
+@pytest.mark.slow
+def test_postgresql_locks(postgres: PostgresServer) -> None:
+    assert in_order(postgres.url, optuna.storages.InMemoryStorage()) == ["first", "second"]

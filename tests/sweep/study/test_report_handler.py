@@ -15,7 +15,7 @@ def test_a_reason_outlives_earlier_reports() -> None:
     trial, progress = MagicMock(), MagicMock()
     state = IncrementalState(MedianStopping(), "maximize")
     plan = SimpleNamespace(policy=MedianStopping(), goal="maximize")
-    report_handler = ReportHandler(plan, state, SoleController(MagicMock()), progress, {})  # type: ignore[arg-type]
+    report_handler = ReportHandler(plan, state, SoleController(MagicMock(), MagicMock()), progress, {})  # type: ignore[arg-type]
     values = {1: 0.5, 2: 0.6, 3: 0.1}
     for value in values.values():
         state.report(0, value)

@@ -64,6 +64,7 @@ class Sweep(Node):
     confirm: Confirm | None
     """Train the best configurations again under new seeds; null: no."""
     storage: str | None
-    """URL of a database shared by several controllers; null: journal.log in the study's folder."""
+    """Storage shared by several commands: a database's URL (sqlite, postgresql), or grpc://HOST:PORT of a proxy; null:
+    journal.log in the study's folder."""
     azure: AzureJob
     """An Azure ML sweep job that fills this node."""

@@ -28,7 +28,7 @@ from lab.sweep.search_space.relative import Relative
 from lab.sweep.search_space.samplers import build_sampler, logbase
 from lab.sweep.search_space.space import KEY, Space, parse_space
 from lab.sweep.search_space.words import left_out
-from lab.sweep.storage.database_lock import refuse_unusable
+from lab.sweep.storage.addresses import refuse_unusable
 
 log = logging.getLogger(__name__)
 DEFAULT_SAMPLER = "random"

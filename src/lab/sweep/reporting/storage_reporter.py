@@ -22,6 +22,7 @@ from lab.core.files import write_whole
 from lab.early_termination.parsing import parse
 from lab.early_termination.policies.base import Goal, best_of
 from lab.sweep.reporting.reporter import TICKET, Report, Reporter, UnloggedMetric
+from lab.sweep.storage.faults import storage_faults
 from lab.sweep.storage.optuna_storage import open_storage, trial_id
 
 log = logging.getLogger(__name__)
@@ -62,6 +63,11 @@ class StorageReporter(Reporter):
     def __init__(self, own: Ticket) -> None:
         assert own.study is not None
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        with storage_faults():
+            self._open(own)
+
+    def _open(self, own: Ticket) -> None:
+        assert own.study is not None
         self.ticket, self.policy, self.began = own, parse(own.policy), time.monotonic()
         self.storage = open_storage(own.url, Path(own.journal))
         self.pruner = self.policy.pruner()
@@ -73,9 +79,13 @@ class StorageReporter(Reporter):
     def _exchange(self, message: object) -> object:
         """Store the message; return None to continue, or why the trial ends.
 
-        Raises RunError when the trial's time is over, and KeyboardInterrupt when the sweep's time is over or another
-        process has taken this trial: it is interrupted, and resumes with the study.
+        Raises RunError when the trial's time is over, MachineError when the storage is lost, and KeyboardInterrupt when
+        the sweep's time is over or another process has taken this trial: it is interrupted, and resumes with the study.
         """
+        with storage_faults():
+            return self._stored(message)
+
+    def _stored(self, message: object) -> object:
         if isinstance(message, UnloggedMetric):
             self._store("unlogged", asdict(message))
             raise RunError(f"{message.metric} is not logged")

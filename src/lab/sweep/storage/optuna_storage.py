@@ -1,4 +1,4 @@
-"""Optuna's storage of a study: a journal file under a kernel lock, or a database by its URL.
+"""Optuna's storage of a study: a journal file under a kernel lock, a database, or a gRPC proxy by its URL.
 
 Optuna's own lock file outlives a `kill -9` and stops the next writer for 30 s; the kernel frees `flock`. A kill may
 leave a half-written last line, which the next reader could not parse, so the file is truncated to its last newline
@@ -20,6 +20,7 @@ from optuna.trial import TrialState
 
 from lab.core.errors import Mistake, RequestError
 from lab.core.locks import Lock, Taken, sole, warn
+from lab.sweep.storage.addresses import engine_settings, open_proxy, proxy_address
 
 PATIENCE_S = 5.0
 """Seconds that the trials of a killed controller may take to end."""
@@ -81,9 +82,11 @@ def _truncate_on_error(file: Any) -> Iterator[None]:
 
 
 def open_storage(url: str | None, journal: Path) -> BaseStorage:
-    """Return the storage at `url`, else the journal, whose last line is removed if it is incomplete."""
+    """Return the storage at `url`: a gRPC proxy or a database; else the journal, without an incomplete last line."""
+    if url is not None and (address := proxy_address(url)) is not None:
+        return open_proxy(*address)
     if url is not None:
-        return RDBStorage(url)
+        return RDBStorage(url, engine_kwargs=engine_settings(url))
     lock = FlockLock(journal.with_name(f".{journal.name}.lock"))
     repair(journal, lock)
     with warnings.catch_warnings():

@@ -28,9 +28,12 @@ from lab.sweep.execution.process_launcher import ProcessLauncher
 from lab.sweep.execution.recovery import refuse_other_parameters, refuse_unknown_runs
 from lab.sweep.search_space.samplers import normalized_block
 from lab.sweep.search_space.words import lines
-from lab.sweep.storage.controllers import SharedController, SoleController
-from lab.sweep.storage.database_lock import database_lock, database_name, refuse_unlockable
-from lab.sweep.storage.optuna_storage import open_storage, requeue, study_lock
+from lab.sweep.storage.addresses import database_name, refuse_unlockable, refuse_unreachable
+from lab.sweep.storage.controllers import SoleController
+from lab.sweep.storage.database_lock import tables_lock
+from lab.sweep.storage.faults import lost_storage
+from lab.sweep.storage.optuna_storage import open_storage, study_lock
+from lab.sweep.storage.shared_controller import SharedController
 from lab.sweep.study import results
 from lab.sweep.study.confirmation import confirm
 from lab.sweep.study.loop import Search
@@ -56,6 +59,7 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
             refuse_single_batch(launcher, plan)
         if plan.storage is not None:
             refuse_unlockable(plan.storage)
+            refuse_unreachable(plan.storage)
         folder = StudyFolder(plan.folder)
         with _open_folder(folder, plan):
             return _run_study(folder, plan, context, task, config)
@@ -66,6 +70,9 @@ def sweep(context: HydraContext, task: TaskFunction, config: DictConfig, argumen
         log.error("The study stops: %s. No trial counts as failed; the same command resumes the study", error)
         raise
     except Exception as error:
+        if (lost := lost_storage(error)) is not None:
+            log.error("The study stops: %s. No trial counts as failed; the same command resumes the study", lost)
+            raise lost from error
         if not isinstance(error, OSError) and machine_error(error) is None:
             raise
         log.error(
@@ -134,7 +141,7 @@ def _run_study(
         config.hydra.sweep.dir = str(plan.folder)
     text = masked(OmegaConf.to_yaml(config))
     write_whole(folder.path / "multirun.yaml", lambda partial: partial.write_text(text, encoding="utf-8"))
-    with nullcontext() if plan.storage is None else database_lock(plan.storage, ""):  # it may create the tables
+    with nullcontext() if plan.storage is None else tables_lock(plan.storage):  # it may create the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
     study, controllers = _study(storage, plan, folder, has_heartbeat=isinstance(launcher, ProcessLauncher))
@@ -151,6 +158,7 @@ def _run_study(
     search = Search(plan, study, storage, pool, progress, folder, controllers)
     confirmations: list[ConfirmedTrial] = []
     ended = len(search.state.finished)
+    is_new_command = ended >= plan.total
     message = "study %s: %d of %d trials ended, %d at a time, in %s"
     log.info(message, plan.study, ended, plan.total, min(pool.slots, max(1, plan.total - ended)), folder.path)
     for line in (*lines(plan.space), *plan.notes):
@@ -158,7 +166,7 @@ def _run_study(
     try:
         with progress:
             search.run()
-            if plan.confirm is not None and search.ending is None and not controllers.has_unfinished_trials():
+            if _may_confirm(search, is_new_command):
                 confirmations = _confirmed(search)
     finally:
         pool.close()
@@ -199,18 +207,25 @@ def _study(
         direction=plan.goal,
         load_if_exists=True,
     )
-    controllers = SoleController(study)
+    controllers = SoleController(study, storage)
     if plan.storage is not None:
         own_id = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
         controllers = SharedController(study, storage, plan.storage, str(own_id), has_heartbeat)
-    controllers.watch()
     with controllers.lock():
         controllers.join(plan.space.fingerprint())
-        for number in controllers.abandoned():
-            requeue(storage, plan.study, number)
-            controllers.release(number)
+        for number in controllers.requeue_own():
             log.info("trial %d was interrupted and will resume", number)
     return study, controllers
+
+
+def _may_confirm(search: Search, is_new_command: bool) -> bool:
+    controllers = search.controllers
+    if search.plan.confirm is None or search.ending is not None or controllers.has_unfinished_trials():
+        return False
+    if not controllers.may_confirm(is_new_command):
+        log.info("another controller confirms the best trials")
+        return False
+    return True
 
 
 def _confirmed(search: Search) -> list[ConfirmedTrial]:

@@ -5,6 +5,7 @@ interrupted trial keeps its number and is the next to start, from its last check
 those of an uninterrupted study.
 """
 
+import time
 from collections.abc import Collection
 from dataclasses import asdict, dataclass, field
 
@@ -41,6 +42,9 @@ from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 from lab.sweep.study.results import STATES
 from lab.sweep.study.trial_attributes import write_end, write_values
 
+WAIT_S = 0.5
+"""Seconds between looks at the trials of other controllers, when there are no others."""
+
 
 @dataclass
 class Search:
@@ -57,6 +61,8 @@ class Search:
     num_failed: int = 0
     ending: str | None = None
     """Why no further trial is started; None as long as there are trials to start."""
+    num_awaited: int = 0
+    """Trials of other controllers that this one waits for."""
     error: RequestError | MachineError | None = None
     """Raised when all running trials have stopped."""
 
@@ -88,9 +94,12 @@ class Search:
                     self.pool.open()
                 while True:
                     self._stop_if_requested()
+                    self.controllers.take_over()
                     while self.ending is None and self.pool.free() and self._has_more():
                         self._start()
                     if not self.running:
+                        if self._waits_for_others():
+                            continue
                         break
                     events = self.pool.wait()
                     ours = [running.trial for running in self.running.values() if running.is_ours]
@@ -111,12 +120,23 @@ class Search:
         self.num_trials, self.num_waiting = self.controllers.count_trials(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 
+    def _waits_for_others(self) -> bool:
+        """Wait a moment for trials of other controllers, which may return to the queue; False without such trials."""
+        num = 0 if self.ending is not None else self.controllers.num_awaited()
+        if num != self.num_awaited and num:
+            trials = "1 trial" if num == 1 else f"{num} trials"
+            self.progress.log(f"waiting for {trials} of other controllers; Ctrl-C leaves them to these")
+        self.num_awaited = num
+        if num:
+            time.sleep(WAIT_S)
+        return num > 0
+
     def _stop_if_requested(self) -> None:
         request = self.interrupts.requested()
         if request is None:
             return
         why, now = request
-        if not now and self.ending is None:
+        if not now and self.ending is None and self.running:
             num = len(self.running)
             trials = (
                 "1 running trial continues to its end" if num == 1 else f"{num} running trials continue to their end"

@@ -1,0 +1,150 @@
+"""A study that several controllers share through one database, each on a machine and in a folder of its own.
+
+Controllers start trials one at a time under a lock, so that the total is exact. Each marks its running trials with the
+time. Trials of a controller that is silent for `SILENT_S` return to the queue: any other controller does this, while it
+runs or waits for the others. It judges by marks that do not change while it watches (`silence`), so a clock that was
+set forward takes no trials away. A controller that wakes after that (a laptop that slept) gives them up. Controllers
+are known by an id in their study's folder, because machines may have the same name. Policies compare with the other
+controllers' reports, at most `REFRESH_S` old.
+"""
+
+import logging
+import math
+import time
+import uuid
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+
+import optuna
+from optuna.storages import BaseStorage
+from optuna.trial import Trial, TrialState
+
+from lab.core.errors import Mistake, RequestError, listed
+from lab.early_termination.incremental import IncrementalState
+from lab.sweep.storage.controllers import SoleController
+from lab.sweep.storage.database_lock import shared_lock
+from lab.sweep.storage.optuna_storage import requeue, trial_id
+from lab.sweep.storage.silence import Mark, Watch
+
+log = logging.getLogger(__name__)
+HEARTBEAT_S, SILENT_S, REFRESH_S = 15.0, 120.0, 1.0
+WATCH_S = 2 * HEARTBEAT_S + 5.0
+
+
+class SharedController(SoleController):
+    """One of several controllers.
+
+    url: of the database that all share; own_id: kept in this controller's folder; has_heartbeat: whether it can mark
+    its trials while they run.
+    """
+
+    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, own_id: str, has_heartbeat: bool) -> None:
+        super().__init__(study, storage)
+        self.url, self.id, self.has_heartbeat = url, own_id, has_heartbeat
+        self._last_heartbeat = self._last_refresh = 0.0
+        self._last_look = -math.inf
+        self._claims: dict[int, str] = {}
+        self._watch = Watch()
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        with shared_lock(self.url, self.study.study_name, self.storage):
+            yield
+
+    def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
+        trials = self.study.get_trials(deepcopy=False)
+        return len(trials), sum(trial.state is TrialState.WAITING for trial in trials)
+
+    def claim(self, trial: Trial) -> None:
+        self._claims[trial.number] = uuid.uuid4().hex
+        trial.set_user_attr("claim", self._claims[trial.number])
+        trial.set_user_attr("controller", self.id)
+        trial.set_user_attr("seen", time.time() if self.has_heartbeat else None)
+
+    def heartbeat(self, trials: Sequence[Trial]) -> list[int]:
+        since = time.time() - self._last_heartbeat  # includes the time a machine slept, unlike time.monotonic
+        if not self.has_heartbeat or 0 <= since <= HEARTBEAT_S:
+            return []
+        self._last_heartbeat, taken_over = time.time(), []
+        for trial in trials:
+            if self.study.get_trials(deepcopy=False)[trial.number].user_attrs["claim"] == self._claims[trial.number]:
+                trial.set_user_attr("seen", time.time())
+            else:
+                taken_over.append(trial.number)
+        return taken_over
+
+    def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
+        if time.monotonic() - self._last_refresh < REFRESH_S:
+            return
+        self._last_refresh = time.monotonic()
+        for trial in self.study.get_trials(deepcopy=False):
+            if trial.number in own or trial.number in state.finished:
+                continue
+            known = len(state.histories.get(trial.number, []))
+            for _, value in sorted(trial.intermediate_values.items())[known:]:
+                state.report(trial.number, value)
+            if trial.state.is_finished():
+                state.finish(trial.number)
+
+    def join(self, fingerprint: str) -> None:
+        known = self.study.user_attrs.get("fingerprint")
+        if known not in (None, fingerprint):
+            problem = "differs from that of the study of this name in the database"
+            raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
+        self.study.set_user_attr("fingerprint", fingerprint)
+
+    def take_over(self) -> list[int]:
+        if time.monotonic() - self._last_look < HEARTBEAT_S:
+            return []
+        self._last_look = time.monotonic()
+        if not self._watch.silent(self._marks(), time.time(), time.monotonic(), SILENT_S, WATCH_S):
+            return []
+        with self.lock():  # another controller may have been faster, or the silent one has woken
+            numbers = self._watch.silent(self._marks(), time.time(), time.monotonic(), SILENT_S, WATCH_S)
+            for number in numbers:
+                self._requeue(number)
+        if numbers:
+            log.info("the controller of trials %s is silent: they are run again", listed([str(n) for n in numbers]))
+        return numbers
+
+    def requeue_own(self) -> list[int]:
+        running = self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+        numbers = [trial.number for trial in running if trial.user_attrs.get("controller") in (None, self.id)]
+        for number in numbers:
+            self._requeue(number)
+        return numbers
+
+    def num_awaited(self) -> int:
+        return sum(trial.state is TrialState.WAITING for trial in self.study.get_trials(deepcopy=False)) + len(
+            self._marks()
+        )
+
+    def has_unfinished_trials(self) -> bool:
+        return any(not trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
+
+    def may_confirm(self, is_new_command: bool) -> bool:
+        with self.lock():
+            first = self.study.user_attrs.get("confirmed_by", self.id)
+            if first != self.id and not is_new_command:
+                return False
+            self.study.set_user_attr("confirmed_by", self.id)
+        return True
+
+    def _requeue(self, number: int) -> None:
+        """Return a trial to the queue without its claim and its attempt: a process that still runs it gives it up."""
+        own = trial_id(self.storage, self.study.study_name, number)
+        for name in {"claim", "attempt"} & self.storage.get_trial(own).user_attrs.keys():
+            self.storage.set_trial_user_attr(own, name, None)
+        requeue(self.storage, self.study.study_name, number)
+
+    def _marks(self) -> dict[int, Mark]:
+        """Return the claim and the time of the last mark of running trials of other controllers.
+
+        Trials of a controller that cannot mark them are left out; those without a claim have (None, None).
+        """
+        return {
+            trial.number: (trial.user_attrs.get("claim"), trial.user_attrs.get("seen"))
+            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+            if trial.user_attrs.get("controller") != self.id
+            and ("seen" not in trial.user_attrs or trial.user_attrs["seen"] is not None)
+        }
