@@ -1,10 +1,10 @@
-"""Runs a case in one process and in several, and gives what each process returned."""
+"""Runs cases in one process and in several, and gives what each process returned."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,19 @@ Results = dict[int, list[dict[str, Any]]]
 """Number of processes -> what each of them returned, by rank."""
 
 
-@pytest.fixture
-def ran(tmp_path: Path) -> Callable[..., Results]:
-    """ran(case, *numbers): a case of `cases.py` with each number of processes."""
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., dict[str, Results]]:
+    """ran(cases, *numbers): each case of `cases.py` with each number of processes."""
 
-    def run(case: str, *numbers: int) -> Results:
-        words = [sys.executable, str(SCRIPT), case, str(tmp_path), *map(str, numbers)]
-        ended = subprocess.run(words, capture_output=True, text=True, timeout=300, env=dict(os.environ))
+    def run(cases: Sequence[str], *numbers: int) -> dict[str, Results]:
+        folder = tmp_path_factory.mktemp("cases")
+        words = [sys.executable, str(SCRIPT), str(folder), ",".join(cases), *map(str, numbers)]
+        ended = subprocess.run(words, capture_output=True, text=True, timeout=600, env=dict(os.environ))
         assert ended.returncode == 0, ended.stdout + ended.stderr
-        return {
-            number: [json.loads((tmp_path / f"{number}-{rank}.json").read_text()) for rank in range(number)]
-            for number in numbers
-        }
+
+        def of(case: str, number: int) -> list[dict[str, Any]]:
+            return [json.loads((folder / f"{case}-{number}-{rank}.json").read_text()) for rank in range(number)]
+
+        return {case: {number: of(case, number) for number in numbers} for case in cases}
 
     return run

@@ -1,8 +1,8 @@
-"""Runs a case of `cases.py` in several processes that train together (DDP with gloo on the loopback), as torchrun would
-start them: `processes.py CASE FOLDER NUMBER...`.
+"""Runs cases of `cases.py` in several processes that train together (DDP with gloo on the loopback), as torchrun would
+start them: `processes.py FOLDER CASE,... NUMBER...`.
 
-Each number of processes is a run; process `rank` of it writes what the case returns to FOLDER/NUMBER-RANK.json. The
-imports are done once, before the processes are forked.
+Each case is run with each number of processes; process `rank` of it writes what the case returns to
+FOLDER/CASE-NUMBER-RANK.json. The imports are done once, before the processes are forked.
 """
 
 import json
@@ -11,6 +11,7 @@ import signal
 import socket
 import sys
 import traceback
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,7 @@ def fork(case: str, folder: Path, number: int, rank: int, port: int) -> int:
     code = 1
     try:
         result: dict[str, Any] = getattr(cases, case)(number, folder)
-        (folder / f"{number}-{rank}.json").write_text(json.dumps(result), encoding="utf-8")
+        (folder / f"{case}-{number}-{rank}.json").write_text(json.dumps(result), encoding="utf-8")
         code = 0
     except BaseException:  # noqa: BLE001  the parent has no other way to know
         traceback.print_exc()
@@ -55,9 +56,9 @@ def fork(case: str, folder: Path, number: int, rank: int, port: int) -> int:
         os._exit(code)
 
 
-def main(case: str, folder: Path, numbers: list[int]) -> int:
+def main(folder: Path, names: list[str], numbers: list[int]) -> int:
     failed = 0
-    for number in numbers:
+    for case, number in product(names, numbers):
         port = free_port()
         children = [fork(case, folder, number, rank, port) for rank in range(number)]
         failed += sum(os.waitpid(child, 0)[1] != 0 for child in children)
@@ -65,4 +66,4 @@ def main(case: str, folder: Path, numbers: list[int]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1], Path(sys.argv[2]), [int(number) for number in sys.argv[3:]]))
+    sys.exit(main(Path(sys.argv[1]), sys.argv[2].split(","), [int(number) for number in sys.argv[3:]]))

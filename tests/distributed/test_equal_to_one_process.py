@@ -36,4 +36,18 @@ def assert_equal_to_one(results: dict[int, list[dict[str, Any]]]) -> None:
 
 
 def test_texts_with_missing_labels_and_odd_tails(ran: Callable[..., Any]) -> None:
-    assert_equal_to_one(ran("text", 1, 2))
+    assert_equal_to_one(ran(["text"], 1, 2)["text"])
+
+
+OTHERS = ["unfreezing", "series", "pretraining", "questions"]
+
+
+@pytest.fixture(scope="module")
+def others(ran: Callable[..., Any]) -> Any:
+    return ran(OTHERS, 1, 2)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", OTHERS)
+def test_other_tasks_and_unfreezing(case: str, others: Any) -> None:
+    assert_equal_to_one(others[case])

@@ -3,6 +3,9 @@
 One callback serves `callbacks.freeze.layers` and its schedule: both are the same decision, made at every epoch start
 and after a resume, so there is no state to save. Frozen modules require no gradient and are in eval mode (no dropout).
 They stay in the optimizer without a gradient: with a gradient of zeros, weight decay would change them.
+
+DDP exchanges the gradients of those parameters only that required one when it wrapped the model, and waits for each of
+them. So the model is wrapped again wherever other parameters train from here on, in all processes at once.
 """
 
 import logging
@@ -10,7 +13,9 @@ from collections.abc import Mapping
 from typing import Any, Protocol, cast, runtime_checkable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lab.core.errors import Mistake, RequestError
 from lab.models.parameters import parameter_counts
@@ -93,10 +98,10 @@ class Freeze(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning does not call on_train_epoch_start for an epoch that is resumed in its middle.
-        self._apply(trainer.current_epoch, pl_module)
+        self._apply(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        self._apply(trainer.current_epoch, pl_module)
+        self._apply(trainer, pl_module)
 
     def on_train_batch_start(self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int) -> None:
         # A validation or a library may have called .train() on the whole model, which turns dropout on.
@@ -104,9 +109,12 @@ class Freeze(Callback):
             if module.training:
                 module.eval()
 
-    def _apply(self, epoch: int, pl_module: LightningModule) -> None:
+    def _apply(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        epoch, before = trainer.current_epoch, trained(pl_module)
         decision = frozen_layers(epoch, self.embeddings, self.layers, self.schedule)
         self._frozen = apply(pl_module, *decision)
+        if trained(pl_module) != before:
+            wrap_again(trainer)
         if decision != self._applied:
             done = "" if self._applied is None else f"after epoch {epoch}: "
             log.info("%s%s", done, trainable(pl_module))
@@ -133,6 +141,19 @@ def apply(model: nn.Module, embeddings: bool, num_layers: int) -> list[nn.Module
     for module in frozen:
         module.eval()
     return frozen
+
+
+def trained(model: nn.Module) -> list[bool]:
+    """Return for each parameter whether it requires a gradient."""
+    return [parameter.requires_grad for parameter in model.parameters()]
+
+
+def wrap_again(trainer: Trainer) -> None:
+    """Let DDP, if it wraps the model, exchange the gradients of the parameters that require one now."""
+    strategy = trainer.strategy
+    if isinstance(strategy, DDPStrategy) and isinstance(strategy.model, DistributedDataParallel):
+        strategy.model = strategy.model.module  # the end of the old wrapper removes its hooks from the parameters
+        strategy.configure_ddp()
 
 
 def trainable(model: nn.Module) -> str:
