@@ -26,7 +26,9 @@ class Spoil(Callback):
 
 def stand_in(*optimizers: Any) -> SimpleNamespace:
     """What the guard asks of a trainer."""
-    return SimpleNamespace(current_epoch=0, optimizers=optimizers, gradient_clip_val=None, precision="32-true")
+    return SimpleNamespace(
+        current_epoch=0, optimizers=optimizers, gradient_clip_val=None, precision="32-true", world_size=1
+    )
 
 
 def test_names_epoch_batch_and_parameter(tiny: Any, fit: Any) -> None:
@@ -103,7 +105,7 @@ def test_a_flag_still_on_its_way_is_read_before_a_save() -> None:
     event: Any = SimpleNamespace(synchronize=lambda: waited.append(True))
     from lab.callbacks.nan_guard import _Pending
 
-    guard._pending = _Pending(torch.tensor(False), event, series(bad=False), 6, 0)
+    guard._pending = _Pending(torch.tensor(False), torch.tensor(False), event, series(bad=False), 6, 0)
     with pytest.raises(RunError, match="batch 7"):
         guard.on_save_checkpoint(trainer, nn.Linear(4, 1), {})  # type: ignore[arg-type]
     assert waited == [True]
@@ -125,7 +127,7 @@ def test_a_loss_read_after_its_own_step_blames_that_step_too() -> None:
     model.weight.data[0, 1] = torch.nan
     guard, trainer = NanGuard(), stand_in()
     event: Any = SimpleNamespace(synchronize=lambda: None)
-    guard._pending = _Pending(torch.tensor(False), event, series(bad=False), 6, 0)
+    guard._pending = _Pending(torch.tensor(False), torch.tensor(False), event, series(bad=False), 6, 0)
     with pytest.raises(RunError, match="this step or an earlier one spoilt them"):
         guard.on_train_epoch_end(trainer, model)  # type: ignore[arg-type]
     assert diagnose(model, series(bad=False)).endswith(": an earlier step spoilt them")

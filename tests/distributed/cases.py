@@ -14,21 +14,27 @@ from typing import Any
 import lightning.pytorch as pl
 import numpy as np
 import torch
+import torchmetrics
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
-from toys import ROWS, MeanEmbedding, MeanVector, Questions, Texts, Windows, net_config
+from toys import GLOBAL_BATCH, ROWS, MeanEmbedding, MeanVector, Questions, Texts, Windows, net_config
 
+from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.freeze import Freeze, apply
 from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulation, epoch_ends
+from lab.callbacks.nan_guard import NanGuard
 from lab.config.schema import AdamW, LossConfig, SchedulerConfig
+from lab.core.errors import RunError
 from lab.models.classifier import Classifier, predictions
 from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.qa.n_best import ranked
 from lab.models.series.timer_xl.pretraining import build_pretraining
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
+from lab.training.build.ddp import Ddp
 from lab.training.build.series_model import build_series_classifier
 from lab.training.evaluation.classification import classification_result
+from lab.training.tasks.custom import _share_loaders
 
 
 class Epochs(pl.Callback):
@@ -62,7 +68,7 @@ def fitted(
     """The trainer after the fit and the test, and what is compared of any model."""
     kept, saves = Epochs(), any(isinstance(each, ModelCheckpoint) for each in callbacks)
     trainer = pl.Trainer(
-        accelerator="cpu", devices=number, strategy="ddp" if number > 1 else "auto", max_epochs=epochs, logger=False,
+        accelerator="cpu", devices=number, strategy=Ddp() if number > 1 else "auto", max_epochs=epochs, logger=False,
         enable_checkpointing=saves, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
         use_distributed_sampler=False, callbacks=[*callbacks, kept], **options,
     )  # fmt: skip
@@ -176,6 +182,119 @@ def unfreezing(number: int, folder: Path) -> dict[str, Any]:
     assert again["weights"] == found["weights"][2:], "resumed is uninterrupted"
     assert again["epochs"] == found["epochs"][2:], "so are the means over the training epoch"
     return found | tested(model, data.rows["test"].labels)
+
+
+class Spoilt(MultitaskTextClassifier):
+    """Its loss is NaN for the batch of one row in the second epoch."""
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        loss = super().training_step(batch, batch_idx)
+        return loss * torch.nan if self.current_epoch == 1 and 5 in batch.rows.tolist() else loss
+
+
+def nan(number: int, folder: Path) -> dict[str, Any]:
+    """A loss that is not finite in one process."""
+    data = Texts(number)
+    model = text_module(data, 3)
+    model.__class__ = Spoilt
+    try:
+        fitted(model, data, number, 3, NanGuard())
+    except RunError as error:
+        return {"error": str(error), "kind": error.kind}
+    raise AssertionError("no error")
+
+
+class Disagreeing(pl.LightningModule):
+    """A module that logs another score in each process, without putting them together: their mean falls from the second
+    epoch on, that of the first process rises."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(1, 1)
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        return self.layer(batch).square().mean()
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            score = float(self.current_epoch) if self.global_rank == 0 else -2.0 * self.current_epoch
+            self.log("val/score", score, batch_size=1)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.SGD(self.parameters(), 0.1)
+
+
+def stopping(number: int, folder: Path) -> dict[str, Any]:
+    """Early stopping where processes have different scores."""
+    stop = EarlyStopping("val/score", 2, "max")
+    loader = torch.utils.data.DataLoader(torch.ones(4, 1), batch_size=2)
+    trainer = pl.Trainer(
+        accelerator="cpu", devices=number, strategy=Ddp(), max_epochs=9, logger=False, enable_checkpointing=False,
+        enable_progress_bar=False, enable_model_summary=False, callbacks=[stop], num_sanity_val_steps=0,
+    )  # fmt: skip
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*sync_dist=True.*")
+        trainer.fit(Disagreeing(), loader, loader)
+    return {"epochs": trainer.current_epoch, "best": stop.standing.best, "best_epoch": stop.best_epoch}
+
+
+class Numbers(pl.LightningDataModule):
+    """A data module of somebody else, as a config would name it: rows that divide for training, an odd number to
+    validate on."""
+
+    def train_dataloader(self) -> Any:
+        return torch.utils.data.DataLoader(self.rows(40), batch_size=self.size, shuffle=True)
+
+    def val_dataloader(self) -> Any:
+        return torch.utils.data.DataLoader(self.rows(23), batch_size=self.size)
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.size = GLOBAL_BATCH // number
+
+    def rows(self, num: int) -> Any:
+        random = torch.Generator().manual_seed(num)
+        inputs = torch.randn(num, 3, generator=random)
+        return torch.utils.data.TensorDataset(inputs, (inputs.sum(1) > 0).long())
+
+
+class Custom(pl.LightningModule):
+    """A module of somebody else, which logs as Lightning's guide says."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(3, 2)
+        self.accuracy = torchmetrics.classification.MulticlassAccuracy(2, average="micro")
+
+    def training_step(self, batch: Any, batch_idx: int) -> Any:
+        loss = nn.functional.cross_entropy(self.layer(batch[0]), batch[1])
+        self.log("train/loss", loss, on_step=False, on_epoch=True, sync_dist=True)
+        return loss
+
+    def validation_step(self, batch: Any, batch_idx: int) -> None:
+        logits = self.layer(batch[0])
+        self.log("val/loss", nn.functional.cross_entropy(logits, batch[1]), sync_dist=True)
+        self.accuracy.update(logits, batch[1])
+        self.log("val/accuracy", self.accuracy)
+
+    def configure_optimizers(self) -> Any:
+        return torch.optim.Adam(self.parameters(), 0.05)
+
+
+def custom(number: int, folder: Path) -> dict[str, Any]:
+    """A module and a data module of somebody else."""
+    data = Numbers(number)
+    _share_loaders(data, 3)
+    torch.manual_seed(0)
+    kept = Epochs()
+    trainer = pl.Trainer(
+        accelerator="cpu", devices=number, strategy=Ddp() if number > 1 else "auto", max_epochs=3, logger=False,
+        enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False, num_sanity_val_steps=0,
+        use_distributed_sampler=False, callbacks=[kept],
+    )  # fmt: skip
+    trainer.fit(Custom(), data)
+    return {"epochs": kept.scores, "weights": kept.weights}
 
 
 warnings.simplefilter("error")

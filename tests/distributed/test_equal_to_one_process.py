@@ -39,7 +39,7 @@ def test_texts_with_missing_labels_and_odd_tails(ran: Callable[..., Any]) -> Non
     assert_equal_to_one(ran(["text"], 1, 2)["text"])
 
 
-OTHERS = ["unfreezing", "series", "pretraining", "questions"]
+OTHERS = ["custom", "unfreezing", "series", "pretraining", "questions"]
 
 
 @pytest.fixture(scope="module")
@@ -49,5 +49,5 @@ def others(ran: Callable[..., Any]) -> Any:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", OTHERS)
-def test_other_tasks_and_unfreezing(case: str, others: Any) -> None:
+def test_other_tasks_custom_modules_and_unfreezing(case: str, others: Any) -> None:
     assert_equal_to_one(others[case])

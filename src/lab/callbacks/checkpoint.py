@@ -212,6 +212,13 @@ class BestAndLast(ModelCheckpoint):
         """Return the minutes since last.ckpt was written or the fit began."""
         return (time.monotonic() - self._saved_at) / 60
 
+    def _monitor_candidates(self, trainer: pl.Trainer) -> dict[str, Tensor]:
+        """What is logged, the objective as the mean over all processes: each of them decides by the same value."""
+        logged = super()._monitor_candidates(trainer)
+        if trainer.world_size > 1 and self.monitor in logged:
+            logged[self.monitor] = trainer.strategy.reduce(logged[self.monitor], reduce_op="mean")
+        return logged
+
     def _save_last(self, trainer: pl.Trainer) -> None:
         self.interruption.hold()
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))

@@ -117,6 +117,8 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
     def _value(self, trainer: Trainer) -> float:
         logged = trainer.callback_metrics
         if self.monitor in logged:
+            if trainer.world_size > 1:  # all processes decide by the same value
+                return float(trainer.strategy.reduce(logged[self.monitor].clone(), reduce_op="mean"))
             return float(logged[self.monitor])
         names = sorted(name for name in logged if name.startswith("val/"))
         close = nearest(self.monitor, names)

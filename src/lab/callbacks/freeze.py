@@ -95,6 +95,8 @@ class Freeze(Callback):
         result = mistakes(len(embedding_modules), len(layer_modules), self.embeddings, self.layers, self.schedule)
         if result:
             raise RequestError(result)
+        if trainer.world_size > 1:  # the same in all processes, before DDP wraps the model
+            apply(pl_module, *frozen_layers(0, self.embeddings, self.layers, self.schedule))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Lightning does not call on_train_epoch_start for an epoch that is resumed in its middle.

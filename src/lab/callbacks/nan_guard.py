@@ -3,7 +3,8 @@
 The loss is checked before its gradient changes a weight. On a CPU that costs nothing. On a GPU, reading it would stall
 every step: its flag is copied to the CPU and read one batch later, or before anything is saved. A finite loss may
 have a gradient that is not finite, so the weights are checked before they are validated or saved: what is saved is
-finite. Overflowing fp16 gradients are left to the GradScaler; the loss is unscaled and must be finite.
+finite. Overflowing fp16 gradients are left to the GradScaler; the loss is unscaled and must be finite. Several
+processes (DDP) stop together, with the words of the first one whose loss it was.
 """
 
 import dataclasses
@@ -19,9 +20,13 @@ from lab.core.errors import RunError, listed
 
 @dataclasses.dataclass
 class _Pending:
-    """A loss that is not checked yet: its batch and position, and the event after which `finite` may be read."""
+    """A loss that is not checked yet: its batch and position, and the event after which `finite` may be read.
+
+    finite: of all processes; own: of this one.
+    """
 
     finite: Tensor
+    own: Tensor
     copied: torch.cuda.Event | None
     batch: Any
     batch_idx: int
@@ -41,12 +46,16 @@ class NanGuard(Callback):
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
         self._settle(trainer, pl_module)
-        finite, copied = torch.isfinite(loss.detach()).all(), None
+        own, copied = torch.isfinite(loss.detach()).all(), None
+        finite = own
+        if trainer.world_size > 1:
+            finite = own.int()
+            torch.distributed.all_reduce(finite, torch.distributed.ReduceOp.MIN)
         if finite.is_cuda:
             finite = finite.to("cpu", non_blocking=True)
             copied = torch.cuda.Event()  # type: ignore[no-untyped-call]
             copied.record()
-        self._pending = _Pending(finite, copied, self._batch, self._batch_idx, trainer.current_epoch)
+        self._pending = _Pending(finite, own, copied, self._batch, self._batch_idx, trainer.current_epoch)
         if copied is None:
             self._settle(trainer, pl_module)
 
@@ -72,7 +81,8 @@ class NanGuard(Callback):
         if not bool(pending.finite):
             where = f"the loss is not finite in epoch {pending.epoch + 1}, batch {pending.batch_idx + 1}"
             cause = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
-            raise RunError(f"{where}{_rows(pending.batch)}: {cause}\n    try: {_remedy(trainer)}", "nan")
+            words = f"{where}{_rows(pending.batch)}: {cause}\n    try: {_remedy(trainer)}"
+            raise RunError(_of_first(trainer, None if bool(pending.own) else words), "nan")
 
     def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the norm of all weights that train; if it is not finite, each weight: the norm alone may overflow."""
@@ -81,6 +91,15 @@ class NanGuard(Callback):
             where = f"after epoch {trainer.current_epoch + 1}, batch {self._batch_idx + 1}"
             cause += ": this step or an earlier one spoilt them"
             raise RunError(f"{where}, whose loss was finite: {cause}\n    try: {_remedy(trainer)}", "nan")
+
+
+def _of_first(trainer: Trainer, words: str | None) -> str:
+    """The words of the first process that has any; all of them have to call it."""
+    every: list[str | None] = [words]
+    if trainer.world_size > 1:
+        every = [None] * trainer.world_size
+        torch.distributed.all_gather_object(every, words)
+    return next(each for each in every if each is not None)
 
 
 def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:

@@ -66,6 +66,8 @@ class Resources(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self._read_rss()
+        if getattr(batch, "is_filler", False):  # its row is another rank's
+            return
         mask = getattr(batch, "mask", None)
         if isinstance(mask, Tensor):
             self._epoch["samples"] += mask.shape[0]

@@ -25,7 +25,7 @@ def run(every: int, losses: list[float], batches_per_step: int, monkeypatch: pyt
     logger = Recorded()
     group: dict[str, float] = {"lr": 0.0}
     trainer: Any = SimpleNamespace(
-        loggers=[logger], global_step=0, optimizers=[SimpleNamespace(param_groups=[group])],
+        loggers=[logger], world_size=1, global_step=0, optimizers=[SimpleNamespace(param_groups=[group])],
         fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(_batches_that_stepped=None)),
     )  # fmt: skip
     callback = StepMetrics(every)

@@ -9,7 +9,8 @@ import torch
 
 
 class SeededBatches(pl.Callback):
-    """What a batch draws at random is a function of (seed, epoch, batch): no generator's state has to be saved."""
+    """What a batch draws at random is a function of (seed, epoch, batch, process): no generator's state has to be
+    saved."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -17,7 +18,8 @@ class SeededBatches(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        entropy = (self.seed, trainer.current_epoch, batch_idx)
+        place = (self.seed, trainer.current_epoch, batch_idx)
+        entropy = place if trainer.global_rank == 0 else (*place, trainer.global_rank)
         seed = int(np.random.SeedSequence(entropy).generate_state(1)[0])
         random.seed(seed)
         np.random.seed(seed)  # noqa: NPY002  libraries draw from it

@@ -31,11 +31,13 @@ class StepMetrics(Callback):
     ) -> None:
         ends = ends_window(trainer)
         step = trainer.global_step if ends else trainer.global_step + 1
-        if not self.every or step % self.every or not trainer.loggers:
+        if not self.every or step % self.every or not (trainer.loggers or trainer.world_size > 1):
             return
         part = outputs["loss"]  # its share of the window's loss
         self._window = part if self._window is None else self._window + part
         if ends:
+            if trainer.world_size > 1:  # each loss is multiplied by the number of processes, since DDP takes a mean
+                self._window = trainer.strategy.reduce(self._window, reduce_op="mean")
             self._log(trainer, pl_module, float(self._window))
             self._window = None
 

@@ -22,6 +22,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
 from lab.data.resumable_loader import ResumableLoader
+from lab.data.shared_loader import of_rank
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.tasks.base import Sample, TaskDefinition
 
@@ -39,7 +40,7 @@ class CustomTask(TaskDefinition[CustomSpec, Any, Any]):
         if lacking:
             problem = f"{config.data.target} has no {' and no '.join(lacking)}: a run trains, and is compared on, them"
             raise RequestError(Mistake("data._target_", problem, "a data module that has both", config.data.target))
-        _resume_exactly(data, config.seed)
+        _share_loaders(data, config.seed)
         return data
 
     def build_model(
@@ -92,9 +93,11 @@ class Logged(EvaluationResult):
         return table
 
 
-def _resume_exactly(data: pl.LightningDataModule, seed: int) -> None:
-    """Let the training loader of a data module start an interrupted epoch behind the batches that were trained on."""
+def _share_loaders(data: pl.LightningDataModule, seed: int) -> None:
+    """Give each of several processes its part of the loaders, and let that of training start an interrupted epoch
+    behind the batches that were trained on."""
     inner: Callable[[], Any] = data.train_dataloader
+    validation: Callable[[], Any] = data.val_dataloader
 
     @wraps(inner)
     def train_dataloader() -> Any:
@@ -102,6 +105,20 @@ def _resume_exactly(data: pl.LightningDataModule, seed: int) -> None:
         if not hasattr(loader, "__iter__") or isinstance(loader, list | tuple | dict):
             problem = "train_dataloader gives several loaders; a run has one, whose place can be saved"
             raise RequestError(Mistake("data._target_", problem, "one DataLoader"))
-        return ResumableLoader(loader, seed)
+        return ResumableLoader(_part(data, loader, trains=True), seed)
+
+    @wraps(validation)
+    def val_dataloader() -> Any:
+        loaders = validation()
+        if isinstance(loaders, list | tuple):
+            return [_part(data, loader, trains=False) for loader in loaders]
+        return _part(data, loaders, trains=False)
 
     data.train_dataloader = train_dataloader  # type: ignore[method-assign]
+    data.val_dataloader = val_dataloader  # type: ignore[method-assign]
+
+
+def _part(data: pl.LightningDataModule, loader: Any, trains: bool) -> Any:
+    """The loader of the process that the data module's Trainer is in."""
+    trainer = data.trainer
+    return loader if trainer is None else of_rank(loader, trainer.global_rank, trainer.world_size, trains)

@@ -1,0 +1,26 @@
+"""Means of whole numbers over processes; tests/distributed trains with this strategy."""
+
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.strategies import DDPStrategy
+
+from lab.training.build.ddp import Ddp
+
+
+@pytest.mark.parametrize(
+    ("tensor", "op", "dtype"),
+    [
+        (torch.tensor(23), "mean", torch.float64),
+        (torch.tensor(23), "sum", torch.int64),
+        (torch.tensor(0.5), "mean", torch.float32),
+    ],
+)
+def test_only_a_mean_of_whole_numbers_is_taken_in_double(
+    tensor: torch.Tensor, op: str, dtype: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+    monkeypatch.setattr(DDPStrategy, "reduce", lambda self, tensor, group, reduce_op: given.append((tensor, reduce_op)))
+    Ddp().reduce(tensor, reduce_op=op)
+    assert (given[0][0].dtype, float(given[0][0]), given[0][1]) == (dtype, float(tensor), op)
