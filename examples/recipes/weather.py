@@ -19,8 +19,8 @@ def main() -> None:
     dice, day, pressure, rows = random.Random(11), date(2010, 1, 1), 0.0, []
     while day.year < 2010 + years:
         season = math.cos(math.tau * day.timetuple().tm_yday / 365.25)
-        pressure = 0.7 * pressure + dice.gauss(0, 1)
-        wet = dice.random() < 1 / (1 + math.exp(1.2 - 1.5 * season + 1.1 * pressure))
+        wet = dice.random() < 1 / (1 + math.exp(1.2 - 1.5 * season + 1.6 * pressure))  # the pressure of the day before
+        pressure = 0.8 * pressure + dice.gauss(0, 1)
         rain = round(dice.expovariate(0.2), 1) if wet else 0.0
         humidity = 70 + 12 * season + 8 * wet - 3 * pressure + dice.gauss(0, 4)
         values = [rain, 14 + 3 * season - 1.5 * wet + dice.gauss(0, 1), humidity, 728 + pressure]

@@ -116,6 +116,21 @@ def test_all_figures_are_drawn(open_page) -> None:
     assert page.locator("#figure-confusion .plot").count() == 4
 
 
+def test_paper_shows_every_figure_without_scrolling(open_page) -> None:
+    left_out = """() => {
+        window.dispatchEvent(new Event("beforeprint"));
+        return [...document.querySelectorAll("#gallery figure")].filter(
+            (figure) => !figure.querySelector(".absent") && !figure.dataset.drawn).map((figure) => figure.id);
+    }"""
+    assert open_page().evaluate(left_out) == []
+
+
+def test_figures_out_of_view_are_drawn_when_idle(open_page) -> None:
+    all_drawn = """() => [...document.querySelectorAll("#gallery figure")].every(
+        (figure) => figure.querySelector(".absent, .main-svg, .gl-container canvas"))"""
+    open_page().wait_for_function(all_drawn, timeout=120_000)
+
+
 def test_the_first_page_is_the_leaderboard(open_page, runs: pd.DataFrame) -> None:
     page = open_page()
     expected = runs[runs["status"].isin(["completed", "early_stopped", "terminated"])].nlargest(10, "objective")

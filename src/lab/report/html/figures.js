@@ -128,11 +128,15 @@ const WIDE = new Set(["correlation_heatmap", "parallel"]); // on a phone these s
 const drawn = new Map();
 const near = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting || target.dataset.drawn) continue;
-    target.dataset.drawn = "true";
-    drawn.get(target.id)();
+    if (isIntersecting) drawOnce(target.id);
   }
 }, { rootMargin: "400px 0px" });
+function drawOnce(id) {
+  const frame = document.getElementById(id);
+  if (frame.dataset.drawn) return;
+  frame.dataset.drawn = "true";
+  drawn.get(id)();
+}
 function addFigure(figure) {
   const head = element("h3", {}, figure.title);
   const caption = element("figcaption", {}, head);
@@ -154,6 +158,13 @@ function addFigure(figure) {
   near.observe(frame);
 }
 DATA.figures.forEach(addFigure);
+// Paper and screenshots of the whole page show figures that never came into view: the rest is drawn when nothing else
+// is to be done, one at a time, and at once before printing.
+const whenIdle = window.requestIdleCallback ?? ((act) => setTimeout(act, 200));
+const waiting = [...drawn.keys()];
+const drawRest = () => { if (waiting.length) { drawOnce(waiting.shift()); whenIdle(drawRest); } };
+whenIdle(drawRest);
+addEventListener("beforeprint", () => drawn.forEach((_, id) => drawOnce(id)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
   document.querySelectorAll("#gallery [data-drawn]").forEach((frame) => drawn.get(frame.id)());
 });
