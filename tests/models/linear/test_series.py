@@ -109,3 +109,23 @@ def test_a_saved_model_is_the_same_and_a_damaged_one_is_named(kind: Kind, tmp_pa
     (tmp_path / DESCRIPTION).write_text('{"kind": 3}')
     with pytest.raises(Unreadable):
         SeriesLinear.load(tmp_path)
+
+
+def test_more_lags_must_be_better_by_a_standard_error() -> None:
+    labels = np.arange(400) % 2
+    simple = np.zeros((400, 2), np.float32)
+    better = np.where(np.arange(2) == labels[:, None], 0.5, 0.0).astype(np.float32)
+    assert LOGISTIC.is_better(better, simple, labels)
+    assert not LOGISTIC.is_better(simple, simple, labels)
+    noise = np.random.default_rng(0).normal(0, 1, (400, 2)).astype(np.float32)
+    slightly = noise - noise.mean(0) + better * 0.01
+    assert not LOGISTIC.is_better(slightly, simple, labels)
+
+
+def test_a_feature_of_the_newest_value_needs_one_lag() -> None:
+    random = np.random.default_rng(1)
+    values = random.normal(size=(600, 7, 1)).astype(np.float32)
+    labels = (values[:, -1, 0] + random.normal(0, 0.5, 600) > 0).astype(np.int64)
+    features = lag_features(values, np.ones(values.shape, bool), 7)
+    model = SeriesLinear.fit("lags", features[:300], labels[:300], 2, 1, (features[300:], labels[300:]))
+    assert model.head.choice.num_columns == 1

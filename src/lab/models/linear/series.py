@@ -42,7 +42,11 @@ ALPHAS = tuple(10.0**power for power in range(-3, 6))
 
 
 class Logistic:
-    """Multinomial logistic regression of scikit-learn (L2), compared by the likelihood of the validation labels."""
+    """Multinomial logistic regression of scikit-learn (L2), compared by the likelihood of the validation labels.
+
+    More lags or a weaker penalty must be better by a standard error of the paired difference: the rule of one standard
+    error (Breiman et al. 1984, Classification and Regression Trees, 3.4.3) for candidates that see the same rows.
+    """
 
     most_searched = 3e8
 
@@ -60,13 +64,20 @@ class Logistic:
         half = np.float32(0.5)
         return LinearHead(head.weight * half, head.bias * half, choice)
 
-    def score(self, logits: Floats, labels: Labels) -> float:
-        """The mean logarithm of the probability of the labels."""
-        logs = torch.from_numpy(logits).log_softmax(-1)[torch.arange(len(labels)), torch.from_numpy(labels)]
-        return float(logs.mean())
+    def is_better(self, logits: Floats, best: Floats, labels: Labels) -> bool:
+        """Whether the mean logarithm of the probability of the labels is higher by more than its standard error."""
+        gain = _log_probabilities(logits, labels) - _log_probabilities(best, labels)
+        error = gain.std(correction=1) / len(labels) ** 0.5 if len(labels) > 1 else 0.0
+        return bool(gain.mean() > error)
 
 
 LOGISTIC = Logistic()
+
+
+def _log_probabilities(logits: Floats, labels: Labels) -> torch.Tensor:
+    """(N,) of the labels, for logits (N, K)."""
+    chosen: torch.Tensor = torch.from_numpy(logits).double().log_softmax(-1)[torch.arange(len(labels)), labels]
+    return chosen
 
 
 @dataclass(frozen=True)

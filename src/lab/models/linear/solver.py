@@ -6,7 +6,6 @@ the fits are made one after the other: equal seeds give equal weights. Cost: abo
 classes. Shapes: N rows, D features, K classes.
 """
 
-import math
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -85,8 +84,8 @@ class Machine(Protocol):
         """The head of one candidate. train: rows with known labels, of at least two classes."""
         ...
 
-    def score(self, logits: Floats, labels: Labels) -> float:
-        """How good a candidate is on validation rows; more is better. logits: (N, K), labels: (N,)."""
+    def is_better(self, logits: Floats, best: Floats, labels: Labels) -> bool:
+        """Whether a candidate is to replace a simpler one on validation rows. logits, best: (N, K), labels: (N,)."""
         ...
 
 
@@ -109,13 +108,17 @@ class SupportVectorMachine:
         fitted = LinearSVC(C=choice.c, class_weight=weights, random_state=seed, tol=1e-3, max_iter=2000)
         return fitted_head(fitted, train, num_classes, choice)
 
-    def score(self, logits: Floats, labels: Labels) -> float:
-        """Macro-F1."""
-        predicted, truth = torch.from_numpy(logits.argmax(1)), torch.from_numpy(labels)
-        return scores(class_counts(predicted, truth, logits.shape[1]))["f1_macro"]
+    def is_better(self, logits: Floats, best: Floats, labels: Labels) -> bool:
+        """Whether macro-F1 is higher."""
+        return _f1_macro(logits, labels) > _f1_macro(best, labels)
 
 
 SVM = SupportVectorMachine()
+
+
+def _f1_macro(logits: Floats, labels: Labels) -> float:
+    predicted, truth = torch.from_numpy(logits.argmax(1)), torch.from_numpy(labels)
+    return scores(class_counts(predicted, truth, logits.shape[1]))["f1_macro"]
 
 
 def weights_by_class(train: Rows, class_weights: ClassWeights) -> dict[int, float] | str | None:
@@ -153,9 +156,9 @@ def fit_head(
 ) -> LinearHead:
     """Fit every candidate, keep the best on the validation rows, and calibrate it there.
 
-    columns: numbers of columns to choose from (words only, all); penalties: candidates for C. The first of equal
-    candidates wins. Without validation rows the last of `columns` and the middle penalty are used, and
-    out-of-fold scores of the training rows calibrate them.
+    columns: numbers of columns to choose from (words only, all); penalties: candidates for C; the
+    simplest first. Without validation rows the last of `columns` and the
+    middle penalty are used, and out-of-fold scores of the training rows calibrate them.
     """
     train, val = train.known(), None if val is None or not len(val.known().labels) else val.known()
     present = np.unique(train.labels)
@@ -164,12 +167,12 @@ def fit_head(
     num_stored = getattr(train.features, "nnz", train.features.size)
     fitted: LinearHead | None = None
     if val is not None and num_stored * num_classes <= machine.most_searched:
-        best = -math.inf
+        best: Floats | None = None
         for choice in (Choice(c, num) for num in dict.fromkeys(columns) for c in penalties):
             head = machine.solve(train, num_classes, choice, class_weights, seed)
-            score = machine.score(head.logits(val.features), val.labels)
-            if score > best:
-                best, fitted = score, head
+            logits = head.logits(val.features)
+            if best is None or machine.is_better(logits, best, val.labels):
+                best, fitted = logits, head
     if fitted is None:
         usual = USUAL_PENALTY if USUAL_PENALTY in penalties else sorted(penalties)[len(penalties) // 2]
         fitted = machine.solve(train, num_classes, Choice(usual, columns[-1]), class_weights, seed)
