@@ -25,6 +25,7 @@ from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
+from lab.training.auto.table import Choice
 from lab.training.baselines.at_end import add_baselines
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
@@ -157,8 +158,9 @@ def _met_otherwise(config: Config, where: parts.Hardware) -> dict[str, dict[str,
     """Requested settings that this machine meets by another value."""
     met: dict[str, dict[str, Any]] = {}
     if config.model_reason is not None:
-        log.info("model=auto: %s: %s", config.model.name, config.model_reason)
-        met["model"] = {"requested": "auto", "used": config.model.name, "reason": config.model_reason}
+        choice = Choice(config.model.name, config.model_reason, getattr(config.model, "base", None))
+        log.info("model=auto: %s: %s", choice.title, choice.reason)
+        met["model"] = {"requested": "auto", "used": choice.title, "reason": choice.reason}
     if where.note is not None:
         log.info("%s", where.note)
         met["trainer.precision"] = {"requested": config.trainer.precision, "used": where.precision}

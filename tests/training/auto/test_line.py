@@ -3,17 +3,19 @@
 import pytest
 
 from lab.cli.command_line import parse
-from lab.training.auto.line import single, unfit, varies, with_model, without
+from lab.training.auto.line import single, unfit, varies, with_choice, without
+from lab.training.auto.table import Choice
 
 ARGV = ["train.py", "model=auto", "seed=1,2", "-m"]
 
 
 def test_the_model_takes_the_place_of_auto() -> None:
     assert without(ARGV) == ["train.py", "seed=1,2", "-m"]
-    assert with_model(ARGV, "ngram") == ["train.py", "seed=1,2", "-m", "model=ngram"]
-    assert with_model(ARGV, "ngram", '12 rows: few, (and "rare")')[-1] == (
-        'model_reason="12 rows: few, (and \\"rare\\")"'
-    )
+    reason = 'model_reason="12 rows: few, (and \\"rare\\")"'
+    line = ["train.py", "seed=1,2", "-m", "model=ngram"]
+    assert with_choice(ARGV, Choice("ngram", '12 rows: few, (and "rare")')) == [*line, reason]
+    choice = Choice("ngram", '12 rows: few, (and "rare")', "linear")
+    assert with_choice(ARGV, choice) == [*line, "model.base=linear", reason]
 
 
 def test_sweeps_are_not_part_of_one_job() -> None:

@@ -20,7 +20,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_config_is_that_of_the_chosen_model() -> None:
     config = lab.compose(["model=auto", *REPORTS])
-    assert (config.model.kind, config.optimizer.lr) == ("ngram", 7e-3)
+    assert (config.model.kind, config.model.base, config.optimizer.lr) == ("ngram", "linear", 7e-3)
     assert config.model_reason is not None
     assert config.model_reason.startswith("240 training texts, 15 classes")
 
@@ -28,16 +28,20 @@ def test_the_config_is_that_of_the_chosen_model() -> None:
 def test_one_real_run_records_what_was_requested_and_used() -> None:
     run = lab.train(["model=auto", *REPORTS], "run")
     assert run.record["requested"]["model"] == {
-        "requested": "auto", "used": "ngram", "reason": run.config.model_reason,
+        "requested": "auto", "used": "ngram with model.base=linear", "reason": run.config.model_reason,
     }  # fmt: skip
-    assert run.config.model.kind == "ngram"
-    assert "model=auto: ngram: 240 training texts" in Path("run/train.log").read_text()
+    assert (run.config.model.kind, run.config.model.base) == ("ngram", "linear")
+    assert "model=auto: ngram with model.base=linear: 240 training texts" in Path("run/train.log").read_text()
 
 
 def test_all_mistakes_come_at_once() -> None:
     with pytest.raises(RequestError) as caught:
         lab.compose(["model=auto", "model.dropout=0.2", "optimzer.lr=3", "trainer.max_epochs=0"])
     assert [mistake.key for mistake in caught.value.mistakes] == ["model.dropout", "optimzer.lr", "trainer.max_epochs"]
+
+
+def test_a_refit_has_no_rows_for_a_simple_model_below_a_network() -> None:
+    assert lab.compose(["model=auto", "data.split.refit=true", *REPORTS]).model.kind == "linear"
 
 
 def test_custom_data_are_refused() -> None:
@@ -62,10 +66,10 @@ def test_an_experiment_may_choose_it(tmp_path: Path) -> None:
 def test_a_study_keeps_the_model_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "_read", lambda *_: pytest.fail("reads the data again"))
     Path("multirun/text").mkdir(parents=True)
-    saved = "model: {name: tiny}\nmodel_reason: as it was\n"
+    saved = "model: {name: tiny, base: linear}\nmodel_reason: as it was\n"
     write_whole(Path("multirun/text/multirun.yaml"), lambda aside: aside.write_text(saved))
     argv = request.chosen(["train.py", "-m", "sweep=text", "model=auto"], CONF)
-    assert argv == ["train.py", "-m", "sweep=text", "model=tiny", 'model_reason="as it was"']
+    assert argv == ["train.py", "-m", "sweep=text", "model=tiny", "model.base=linear", 'model_reason="as it was"']
 
 
 @pytest.mark.slow  # starts a process that imports torch
@@ -73,4 +77,4 @@ def test_a_multirun_reads_the_data_in_a_process_of_its_own(capsys: pytest.Captur
     argv = request.chosen(["train.py", "-m", "model=auto", "seed=1,2", *REPORTS], CONF)
     assert argv[:2] == ["train.py", "-m"]
     assert "model=ngram" in argv
-    assert "model=auto: ngram: 240 training texts" in capsys.readouterr().err
+    assert "model=auto: ngram with model.base=linear: 240 training texts" in capsys.readouterr().err

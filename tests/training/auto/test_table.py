@@ -39,8 +39,11 @@ def test_on_a_gpu_the_encoder_of_the_language_is_taken(language: str | None, mod
     assert choose(replace(TEXTS, language=language), EVERYTHING).model == model
 
 
-def test_many_classes_get_the_linear_model() -> None:
-    assert choose(replace(TEXTS, classes=58), NOTHING).model == "linear"
+def test_a_network_on_a_simple_model_needs_validation_rows() -> None:
+    assert choose(TEXTS, NOTHING).title == "ngram with model.base=linear"
+    assert choose(replace(TEXTS, held_out=False), NOTHING).title == "linear"
+    assert choose(TEXTS, EVERYTHING).title == "beto with model.base=linear"
+    assert choose(replace(TEXTS, held_out=False), EVERYTHING).title == "beto"
 
 
 def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:

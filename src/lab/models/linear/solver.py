@@ -156,9 +156,9 @@ def fit_head(
 ) -> LinearHead:
     """Fit every candidate, keep the best on the validation rows, and calibrate it there.
 
-    columns: numbers of columns to choose from (words only, all); penalties: candidates for C; the
-    simplest first. Without validation rows the last of `columns` and the
-    middle penalty are used, and out-of-fold scores of the training rows calibrate them.
+    columns: numbers of columns to choose from (words only, all); penalties: candidates for C; both the simplest first.
+    Without validation rows the last of `columns` and the middle penalty are used, and out-of-fold scores of the
+    training rows calibrate them.
     """
     train, val = train.known(), None if val is None or not len(val.known().labels) else val.known()
     present = np.unique(train.labels)

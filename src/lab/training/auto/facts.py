@@ -38,7 +38,8 @@ def facts_of(config: Config) -> Facts:
     texts = corpus.splits["train"].texts
     places = np.linspace(0, len(texts) - 1, min(len(texts), NUM_TEXTS)).astype(np.int64)
     sample = next(texts.at(places).batches(NUM_TEXTS))
-    return Facts(LABELLED, len(texts), *classes_of(corpus.heads), language=language_of(sample))
+    held_out = not (data.split.train_on_val or data.split.refit)
+    return Facts(LABELLED, len(texts), *classes_of(corpus.heads), language=language_of(sample), held_out=held_out)
 
 
 def classes_of(heads: Sequence[HeadSpec]) -> tuple[int, float]:

@@ -1,7 +1,7 @@
 """A command line with `model=auto`: what does not go with it, and the line with a model in its place.
 
-Only the names of keys are looked at here. The line that remains says `model=NAME model_reason=...`, so that jobs on
-other machines and later commands need no choice.
+Only the names of keys are looked at here. The line that remains says `model=NAME model_reason=...`, with
+`model.base=...` if the choice has one, so that jobs on other machines and later commands need no choice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,10 +14,11 @@ from lab.cli.command_line import AUTO, Typed, names_auto, split
 from lab.config.dotted_keys import is_below
 from lab.core.errors import Mistake, leave_out
 from lab.core.hydra_quoting import for_hydra
+from lab.training.auto.table import Choice
 
 REASON = "model_reason"
 SAME_DATA = ("data.batch_size", "data.max_tokens", "data.max_length", "data.num_workers", "data.pin_memory",
-             "data.split.seed", "data.split.refit", "data.generator_seed")  # fmt: skip
+             "data.split.seed", "data.generator_seed")  # fmt: skip
 """Keys of the data that do not change what the choice looks at."""
 
 
@@ -26,10 +27,10 @@ def without(argv: Sequence[str]) -> list[str]:
     return [word for word in argv if word != AUTO]
 
 
-def with_model(argv: Sequence[str], model: str, reason: str | None = None) -> list[str]:
-    """Return the line with a model in place of `model=auto`. reason: of the choice; None: of a stand-in."""
-    said = [] if reason is None else [f"{REASON}={for_hydra(reason)}"]
-    return [*without(argv), f"model={model}", *said]
+def with_choice(argv: Sequence[str], choice: Choice) -> list[str]:
+    """Return the line with the chosen model in place of `model=auto`."""
+    base = [] if choice.base is None else [f"model.base={choice.base}"]
+    return [*without(argv), f"model={choice.model}", *base, f"{REASON}={for_hydra(choice.reason)}"]
 
 
 def single(overrides: Sequence[str]) -> list[str]:

@@ -53,8 +53,8 @@ def chosen(argv: Sequence[str], conf: Path) -> list[str]:
     refuse_if_any(mistakes)
     choice = _recorded(given, typed) or _read(stand_in, conf, typed)
     if typed.multirun or typed.cfg is not None:  # a single run says it in its log
-        Screen(error=True).write(f"model=auto: {choice.model}: {choice.reason}\n")
-    return line.with_model(argv, choice.model, choice.reason)
+        Screen(error=True).write(f"model=auto: {choice.title}: {choice.reason}\n")
+    return line.with_choice(argv, choice)
 
 
 def decide(stand_in: Sequence[str], conf: Path) -> Choice | list[Mistake]:
@@ -112,4 +112,7 @@ def _recorded(config: DictConfig, typed: Typed) -> Choice | None:
     except (Unreadable, OSError, ValueError):  # reported where the folder is opened
         return None
     reason, model = settings.get(line.REASON), settings.get("model")
-    return Choice(str(model["name"]), str(reason)) if reason and isinstance(model, Mapping) else None
+    if not reason or not isinstance(model, Mapping):
+        return None
+    base = model.get("base")
+    return Choice(str(model["name"]), str(reason), None if base is None else str(base))

@@ -1,7 +1,6 @@
 """The table of `model=auto`, and the pure decision: the first row whose conditions hold is taken.
 
-Each row says where it comes from. The rows are a first version, from docs/benchmarks.md, LOG.md and the strangers' sets
-of issue 19; a benchmark of all models on many sets, decided on validation rows, replaces them. Rows about encoders on a
+Each row says where it comes from: the validation scores of `benchmarks.truth` (docs/truth.md). Rows about encoders on a
 GPU follow publications, not measurements of this project, and say so.
 """
 
@@ -22,7 +21,8 @@ class Facts:
 
     task: as in `lab.config.rules.tasks`; rows: of train; classes: of the head with most of them; rare_share: share of
     these with fewer than `RARE` rows; language: code of the texts', None: not known; timed: windows of a table with
-    times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows.
+    times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows; held_out:
+    whether no validation row is trained on, which a simple model below a network needs.
     """
 
     task: str
@@ -32,6 +32,7 @@ class Facts:
     language: str | None = None
     timed: bool = False
     feature_gib: float = 0.0
+    held_out: bool = True
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,15 @@ class Machine:
 class Row:
     """A line of the table: the model, its conditions, and the evidence in words.
 
-    weights: whether the model's weights must be here; gpu: whether it needs one; timed: None: either.
+    base: the simple model that it starts from (`model.base`), only where validation rows are held out; weights: whether
+    the model's weights must be here; gpu: whether it needs one; timed: None: either.
     """
 
     task: str
     model: str
     evidence: str
     language: str | None = None
+    base: str | None = None
     min_rows: int = 0
     max_rows: int | None = None
     min_classes: int = 0
@@ -72,6 +75,7 @@ class Row:
             and facts.classes >= self.min_classes
             and (self.max_feature_gib is None or facts.feature_gib <= self.max_feature_gib)
             and self.timed in (None, facts.timed)
+            and (self.base is None or facts.held_out)
             and (not self.weights or self.model in machine.weights)
             and (not self.gpu or machine.has_gpu())
         )
@@ -79,7 +83,11 @@ class Row:
 
 def _on_gpu(language: str, *models: str) -> tuple[Row, ...]:
     evidence = f"a pretrained {LANGUAGES[language]} encoder is here, and a GPU; as published, not measured here"
-    return tuple(Row(LABELLED, model, evidence, language, 1000, weights=True, gpu=True) for model in models)
+    return tuple(
+        Row(LABELLED, model, evidence, language, base, 1000, weights=True, gpu=True)
+        for base in ("linear", None)
+        for model in models
+    )
 
 
 TABLE: tuple[Row, ...] = (
@@ -88,11 +96,11 @@ TABLE: tuple[Row, ...] = (
     *_on_gpu("en", "roberta", "bert", "distilbert", "minilm"),
     Row(
         LABELLED,
-        "linear",
-        "TF-IDF with a linear model was above n-grams on notices of 28, 58 and 134 classes",
-        min_classes=28,
+        "ngram",
+        "n-grams on a linear model were at or above the linear model on the validation rows of every set",
+        base="linear",
     ),
-    Row(LABELLED, "ngram", "n-grams are at or above TF-IDF with a linear SVM at 1,500 and 16,000 rows"),
+    Row(LABELLED, "linear", "TF-IDF with a linear model was above n-grams alone on most sets"),
     Row(ASKED, "bertimbau", "a pretrained encoder of the questions' language is here", "pt", weights=True),
     Row(ASKED, "beto", "a pretrained encoder of the questions' language is here", "es", weights=True),
     Row(ASKED, "minilm", "pretrained weights are here, .11 F1 above the first sentence on FaQuAD", weights=True),
@@ -111,20 +119,26 @@ TABLE: tuple[Row, ...] = (
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of `conf/model`, and why, in one line."""
+    """A choice of `conf/model` and of `model.base`, and why, in one line."""
 
     model: str
     reason: str
+    base: str | None = None
+
+    @property
+    def title(self) -> str:
+        """The model, with the simple model that it starts from."""
+        return self.model if self.base is None else f"{self.model} with model.base={self.base}"
 
 
 def choose(facts: Facts, machine: Machine, table: Collection[Row] = TABLE) -> Choice:
     """Return the model of the first row that holds.
 
-    >>> choose(Facts(LABELLED, 1500, 12), Machine((), lambda: False)).model
-    'ngram'
+    >>> choose(Facts(LABELLED, 1500, 12), Machine((), lambda: False)).title
+    'ngram with model.base=linear'
     """
     row = next(row for row in table if row.holds(facts, machine))
-    return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}")
+    return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}", row.base)
 
 
 def _seen(facts: Facts) -> list[str]:
