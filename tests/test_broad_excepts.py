@@ -33,6 +33,7 @@ REASONS = {
     ("models/text/weights.py", "_downloaded"): "no network shows in many types; a mistake with the reason",
     ("models/text/subword_tokenizer.py", "load"): "tokenizers raises plain Exception; Unreadable with the reason",
     ("report/output/model_registry.py", "register"): "whatever a service raises; RunError with its first line",
+    ("training/ranks/join.py", "join"): "tells rank 0 the reason and raises it again",
     ("training/session.py", "closing"): "writes the end down and raises it again",
     ("training/session.py", "machine_faults_named"): "raises again errors that are no fault of the machine",
     (

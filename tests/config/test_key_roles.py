@@ -10,7 +10,7 @@ WATCHING = {
     "trainer.num_sanity_val_steps", "trainer.log_every_n_steps", "trainer.inference_mode", "trainer.profiler",
     "trainer.detect_anomaly", "trainer.benchmark", "trainer.enable_progress_bar", "trainer.enable_model_summary",
 }  # fmt: skip
-PLACE = {"trainer.accelerator", "trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.threads"}
+PLACE = {"trainer.accelerator", "trainer.strategy", "trainer.threads"}
 WRITTEN = {
     Role.UNNAMED: WATCHING | PLACE | {
         "sweep", "experiment_name", "run_name", "tags", "resume", "test", "logger", "cache", "objective", "plugins",

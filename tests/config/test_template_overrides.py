@@ -22,16 +22,15 @@ WORKS = [
     "callbacks.early_stopping.min_delta=0.1 seed=12345 tags=[mnist,experiment_X] data.batch_size=64 data.num_workers=4 "
     "data.pin_memory=True optimizer.lr=1e-4 hydra.run.dir=logs/run hydra.verbose=true",
     "experiment=fast",
+    "trainer.devices=4 trainer.num_nodes=2",
     "-m data.batch_size=32,64,128 model.lr=0.001,0.0005",
     "-m seed=1,2,3 trainer.deterministic=True logger=csv",
     "-m sweep=optuna",
 ]  # fmt: skip
 ANSWERED = {
-    "trainer=ddp": "trainer=gpu",
-    "trainer=ddp_sim": "trainer=cpu",
+    "trainer=ddp": "trainer=gpu trainer.strategy=ddp trainer.devices=2",
+    "trainer=ddp_sim": "trainer=cpu trainer.strategy=ddp trainer.devices=2",
     "trainer=mps": "trainer=cpu",
-    "trainer.devices=4": "trainer.devices=1",
-    "trainer.num_nodes=2": "trainer.num_nodes=1",
     "+trainer.gradient_clip_val=0.5": "trainer.gradient_clip_val=0.5",
     "+trainer.max_time=00:12:00:00": "trainer.max_time=00:12:00:00",
     "+trainer.tpu_cores=8": "leave out trainer.tpu_cores",

@@ -5,7 +5,12 @@ trainer.strategy=ddp
 predict=RUN
 export=onnx
 devices=2
-trainer.devices=2
+trainer.devices=auto
+trainer.devices=0
+trainer.strategy=fsdp trainer.devices=2
+trainer.strategy=single_device trainer.devices=2
+trainer.devices=2 model=linear
+trainer.devices=2 callbacks.lr_finder.enabled=true
 strategy=ddp
 model._target_=a.B
 _target_=a.B

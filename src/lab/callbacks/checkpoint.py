@@ -21,6 +21,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint, WeightAveraging
 from torch import Tensor
 
 from lab.callbacks.gradient_accumulation import ends_window
+from lab.callbacks.loop.agreement import any_rank
 from lab.callbacks.loop.interruption import Interruption
 from lab.core.errors import RunError, listed
 from lab.core.files import write_whole
@@ -169,6 +170,7 @@ class BestAndLast(ModelCheckpoint):
             raise RunError(f"objective.metric={self.monitor} is not logged; there are {listed(names, 40)}")
         self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
         wanted = self._is_awaited or trainer.should_stop or self.interruption.is_requested
+        (wanted,) = any_rank(wanted)
         if wanted and not is_epoch_done(trainer):
             self._save_last(trainer)
 
@@ -189,7 +191,8 @@ class BestAndLast(ModelCheckpoint):
     ) -> None:
         if not ends_window(trainer) or is_epoch_done(trainer):
             return
-        if self._is_due(trainer.global_step) or self.interruption.is_requested:
+        (wanted,) = any_rank(self._is_due(trainer.global_step) or self.interruption.is_requested)
+        if wanted:
             if validation_follows(trainer):
                 self._is_awaited = True
             else:
@@ -220,6 +223,7 @@ class BestAndLast(ModelCheckpoint):
         return logged
 
     def _save_last(self, trainer: pl.Trainer) -> None:
+        self.interruption.agree()
         self.interruption.hold()
         self._save_last_checkpoint(trainer, self._monitor_candidates(trainer))
         self._saved_at, self._saved_step, self._is_awaited = time.monotonic(), trainer.global_step, False
@@ -236,7 +240,10 @@ class BestAndLast(ModelCheckpoint):
             return
         is_best = filepath == self.best_model_path
         with _averaged(trainer) if is_best else nullcontext():
-            write_whole(Path(filepath), lambda aside: trainer.save_checkpoint(aside, weights_only=is_best))
+            if trainer.is_global_zero:
+                write_whole(Path(filepath), lambda aside: trainer.save_checkpoint(aside, weights_only=is_best))
+            else:  # takes part, and writes nothing
+                trainer.save_checkpoint(filepath, weights_only=is_best)
         for logger in trainer.loggers:
             logger.after_save_checkpoint(proxy(self))
 

@@ -8,16 +8,18 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lab.callbacks.loop.agreement import any_rank
 from lab.sweep.reporting.reporter import Report, Reporter
 
 
 class EarlyTermination(Callback):
     """Ends the fit if the sweep gives a reason. After the fit, `reason` is None or says why the run was ended.
 
-    metric: the objective as logged, `val/f1_macro`.
+    reporter: None in a rank that another one reports for, and ends with; metric: the objective as logged,
+    `val/f1_macro`.
     """
 
-    def __init__(self, reporter: Reporter, metric: str) -> None:
+    def __init__(self, reporter: Reporter | None, metric: str) -> None:
         self.reporter, self.metric = reporter, metric
         self.interval = 0
         self.reason: str | None = None
@@ -31,12 +33,16 @@ class EarlyTermination(Callback):
             return
         logged = trainer.callback_metrics
         if self.metric not in logged:
-            self.reporter.unlogged(self.metric, tuple(sorted(name for name in logged if name.startswith("val/"))))
+            if self.reporter is not None:
+                self.reporter.unlogged(self.metric, tuple(sorted(name for name in logged if name.startswith("val/"))))
             return
         self.interval += 1
-        report = Report(self.interval, float(logged[self.metric]), trainer.current_epoch, trainer.max_epochs or 0)
-        self.reason = self.reporter.report(report)
-        if self.reason is not None:
+        if self.reporter is not None:
+            report = Report(self.interval, float(logged[self.metric]), trainer.current_epoch, trainer.max_epochs or 0)
+            self.reason = self.reporter.report(report)
+        (ends,) = any_rank(self.reason is not None)
+        if ends:
+            self.reason = self.reason or "ended with rank 0"
             self._stop(trainer)
 
     def _stop(self, trainer: Trainer) -> None:

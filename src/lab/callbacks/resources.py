@@ -4,8 +4,8 @@ Throughput is over training time alone, with the time spent waiting for data and
 without validation, figures and the checkpoints after it. The seconds of an epoch are its wall-clock time. Token counts
 are summed on the device and read once per epoch. Peak RSS is the largest value seen at each batch's end and before its
 backward pass, when all activations are in memory (20 µs each): the system's own peak never falls, so a later job of the
-same process would report that of an earlier job. It is of this process, without data loader workers. Values from before
-an interruption are kept in the state.
+same process would report that of an earlier job. It is of this process, of several ranks of rank 0, without data loader
+workers; the rates are of all ranks. Values from before an interruption are kept in the state.
 """
 
 import time
@@ -17,9 +17,17 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lab.callbacks.loop.agreement import summed
+
 GIB = 2**30
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
 """Logged under `train/` beside the scores."""
+
+
+def _of_all_ranks(counts: dict[str, float]) -> dict[str, float]:
+    """The counts of rows and tokens over all ranks, which train at the same time."""
+    names = [name for name in counts if name != "train_s"]
+    return dict(zip(names, summed([counts[name] for name in names]), strict=True)) | {"train_s": counts["train_s"]}
 
 
 class Resources(Callback):
@@ -85,7 +93,7 @@ class Resources(Callback):
         if self._since is None or trainer.sanity_checking or trainer.state.fn != "fit":
             return
         self._read_tokens()
-        for name, value in self._rates(self._epoch).items():
+        for name, value in self._rates(_of_all_ranks(self._epoch)).items():
             pl_module.log(f"train/{name}", value)
         self._read_memory(pl_module)
         pl_module.log("peak_rss_gib", self._peak_rss_gib)
@@ -96,7 +104,7 @@ class Resources(Callback):
         self._read_tokens()
         self._stop_training()
         self.per_epoch_s.append(self._wall_s())
-        self._totals = {name: self._totals[name] + value for name, value in self._epoch.items()}
+        self._totals = {name: self._totals[name] + value for name, value in _of_all_ranks(self._epoch).items()}
         self._epoch = dict.fromkeys(self._epoch, 0.0)
         self._since, self._epoch_s = self._clock(), 0.0
 

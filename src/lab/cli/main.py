@@ -23,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from pydantic import BaseModel
 
-from lab.cli import command_line, resume, validate_overrides
+from lab.cli import command_line, ranks, resume, validate_overrides
 from lab.cli.arguments import folds, missing_quotes
 from lab.cli.command_line import Typed
 from lab.cli.recipes import foreign_recipe
@@ -44,6 +44,7 @@ from lab.core.errors import (
 )
 from lab.core.machine_faults import MachineError, machine_error
 from lab.core.masking import mask_files, masked
+from lab.core.processes.world import World
 from lab.core.terminal import display, streams
 
 log = logging.getLogger(__name__)
@@ -66,6 +67,8 @@ class Command:
     """Whether the script accepts `resume=RUN`, `test=RUN` and recipes."""
     chosen: Callable[[Sequence[str]], list[str]] | None = None
     """Returns the command line with a model in place of `model=auto`; None: the script has no models."""
+    join: Callable[[World], int] | None = None
+    """Trains with rank 0 in another process of torchrun or SLURM; None: the script trains nothing."""
     arguments: Callable[[Sequence[str]], list[str]] = list
     """Returns the command line to read, from the typed one."""
 
@@ -97,6 +100,8 @@ def main(command: Command) -> int:
             display.Screen().write(f"{page}\n")
             return EXIT_DONE
         sys.argv = folds.with_all_folds(sys.argv) if command.resumes else sys.argv
+        if (code := _joined(command)) is not None:
+            return code
         with resume.locked(sys.argv) if command.resumes else nullcontext():
             sys.argv = sound(command, sys.argv)
             return _called(command, command_line.parse(sys.argv))
@@ -109,6 +114,15 @@ def main(command: Command) -> int:
             raise
         display.complain(_in_words(fault))
         return EXIT_FAILED
+
+
+def _joined(command: Command) -> int | None:
+    """The exit code of a process that has joined the run of another one; None for a process with a run of its own."""
+    if command.join is None:
+        return None
+    ranks.refuse_multirun(command_line.parse(sys.argv))
+    argv = sys.argv
+    return ranks.joined(argv, command.conf, command.config_name, lambda: sound(command, argv), command.join)
 
 
 def run_job(

@@ -12,6 +12,7 @@ from typing import Any
 import hydra
 from omegaconf import DictConfig
 
+from lab.cli import ranks
 from lab.cli.command_line import Typed, parse
 from lab.cli.main import Command, Job, run_job
 from lab.cli.main import main as run_command
@@ -21,6 +22,7 @@ from lab.config.schema import Config
 from lab.config.shipped import CONF
 from lab.core import openmp
 from lab.core.errors import Mistake
+from lab.core.processes.world import World
 from lab.models import requirements
 from lab.sweep.reporting.process_reporter import trial_number
 
@@ -31,9 +33,8 @@ TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
     openmp.settle(os.environ)
-    return run_command(
-        Command(entry(parse(sys.argv)), CONF, sweep_mistakes=_sweep_mistakes, resumes=True, chosen=chosen)
-    )
+    one_run = entry(parse(sys.argv))
+    return run_command(Command(one_run, CONF, sweep_mistakes=_sweep_mistakes, resumes=True, chosen=chosen, join=join))
 
 
 def entry(typed: Typed) -> Callable[..., Any]:
@@ -52,7 +53,8 @@ def entry(typed: Typed) -> Callable[..., Any]:
 
 def lacking(config: Config) -> list[Mistake]:
     """Return what this machine lacks for a run: packages, folders, weights."""
-    checks = (missing_loggers, requirements.missing_software, places.missing, requirements.missing_weights)
+    own = ranks.missing, missing_loggers
+    checks = (*own, requirements.missing_software, places.missing, requirements.missing_weights)
     return [mistake for missing in checks for mistake in missing(config)]
 
 
@@ -68,6 +70,13 @@ def carry_out(config: Config, job: Job) -> float | None:
     if job.sweep_folder is not None and job.number is not None:
         trial = {"study": sweep_name(job.sweep_folder), "trial": trial_number(job.number)}
     return train(config, job.folder, job.command, trial, job.sweep_folder)
+
+
+def join(world: World) -> int:
+    """Train with rank 0 of the run that torchrun or SLURM has started this process for; return the exit code."""
+    from lab.training.ranks.join import join
+
+    return join(world)
 
 
 def chosen(argv: Sequence[str]) -> list[str]:

@@ -11,7 +11,7 @@ from lab.config.dotted_keys import is_below, is_there
 from lab.core.errors import Mistake
 
 _KEPT = "best.ckpt and last.ckpt are always kept, in checkpoints/ of the run folder"
-_ONE_DEVICE = "a run uses one device; several runs at once, each with its own device: -m with hydra.launcher.slots"
+_DDP = "the number of devices is a key of its own"
 _PLACES = "there is no group of paths"
 _EXTRAS = "there is no group of extras"
 KEYS: dict[str, tuple[str, str]] = {
@@ -53,8 +53,8 @@ KEYS: dict[str, tuple[str, str]] = {
 """By dotted key, and for the keys below it: the problem, and what to type; empty: leave the key out. `{value}` is what
 was typed, `{metric}` the same under its name here."""
 CHOICES: dict[str, tuple[str, str]] = {
-    "trainer=ddp": (_ONE_DEVICE, "trainer=gpu"),
-    "trainer=ddp_sim": (_ONE_DEVICE, "trainer=cpu"),
+    "trainer=ddp": (_DDP, "trainer=gpu trainer.strategy=ddp trainer.devices=2"),
+    "trainer=ddp_sim": (_DDP, "trainer=cpu trainer.strategy=ddp trainer.devices=2"),
     "trainer=mps": ("runs are on a CPU or on a GPU of NVIDIA", "trainer=cpu"),
     "logger=comet": (
         "is an extra logger", "logger=csv +logger.extra.comet._target_=lightning.pytorch.loggers.CometLogger"),

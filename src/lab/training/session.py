@@ -5,6 +5,7 @@ Every end is recorded: success, Ctrl-C, a wrong request, a failure, and a fault 
 
 import ctypes
 import logging
+import os
 import platform
 import random
 import warnings
@@ -21,6 +22,8 @@ from lab.config.schema import Config, TrainerConfig
 from lab.core.errors import FailureKind, RequestError, RunError
 from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError, MachineRefusal, machine_error
+from lab.core.openmp import SHARED
+from lab.core.processes.world import num_devices
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RunFolder
 from lab.loggers.base import RunLogger
@@ -40,14 +43,15 @@ EXPECTED_WARNINGS = (
     ".*treespec, LeafSpec.*",  # Lightning's own use of torch
     r"The PyTorch Profiler default schedule will be overridden",  # a short run is profiled whole
     r"The number of training batches .* is smaller than the logging interval",  # short epochs are usual here
+    r"It is recommended to use `self.log\(.*sync_dist=True",  # the values that are logged are those of all ranks
 )
 
 
 def settle_machine(config: Config) -> None:
     """Set memory allocation, the number of threads and all global seeds, so that equal runs draw equal numbers."""
     keep_freed_memory()
-    if config.trainer.threads is not None:
-        torch.set_num_threads(config.trainer.threads)
+    if (threads := num_threads(config.trainer)) is not None:
+        torch.set_num_threads(threads)
     random.seed(config.seed)
     np.random.seed(config.seed % 2**32)  # noqa: NPY002  libraries use it
     torch.manual_seed(config.seed)
@@ -72,6 +76,19 @@ def keep_freed_memory() -> bool:
         return False
     libc = ctypes.CDLL(None)
     return all(libc.mallopt(option, value) == 1 for option, value in ((M_MMAP_MAX, 0), (M_TRIM_THRESHOLD, 2**31 - 1)))
+
+
+def num_threads(config: TrainerConfig) -> int | None:
+    """Threads of a rank: as configured, else its share of the cores, or of those of the trial that it trains.
+
+    None: as torch chooses, from OMP_NUM_THREADS if it is set, and for one device.
+    """
+    ranks, given = num_devices(config.devices) or 1, os.environ.get("OMP_NUM_THREADS", "")
+    if config.threads is not None or ranks == 1:
+        return config.threads
+    if given.isdecimal():
+        return max(1, int(given) // ranks) if SHARED in os.environ else None
+    return max(1, (len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1) // ranks)
 
 
 @contextmanager
@@ -101,6 +118,8 @@ def interruptible() -> Iterator[None]:
 
 def fit(trainer: pl.Trainer, model: pl.LightningModule, data: pl.LightningDataModule, last: Path | None) -> None:
     """Train, from the checkpoint `last` if there is one. Raises KeyboardInterrupt for a stop from outside."""
+    if trainer.world_size > 1:  # Lightning's handler of SIGTERM would send a message to the other ranks at any moment
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
     with quiet(), interruptible():
         trainer.fit(model, datamodule=data, ckpt_path=last, weights_only=True)
 

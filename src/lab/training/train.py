@@ -6,9 +6,12 @@ interrupt. Ctrl-C and SIGTERM leave this module as KeyboardInterrupt, whatever L
 
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import lightning.pytorch as pl
 
 from lab.cli.resume import sole_process
 from lab.cli.saved_config import saved_text
@@ -17,6 +20,7 @@ from lab.config.schema import Config
 from lab.config.validation_rows import validates_by_leave_one_out
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
+from lab.core.processes.world import World
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RUNNING, RunFolder
 from lab.core.record.seal import sealed
@@ -34,6 +38,7 @@ from lab.training.doubt.calibrate import outcome_lines
 from lab.training.evaluate import refit_note, show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import attach_hidden_states
+from lab.training.ranks.launch import Ranks, started
 from lab.training.refit.plan import is_refitted
 from lab.training.refit.second_fit import Refitted, fit_again
 from lab.training.session import (
@@ -79,18 +84,14 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
         material = None if config.resume is None else _reopened(run, config, where, command)
     if material is None:
         _start(run, config, where, command, sweep)
-    with closing(run, clock, loggers, config), machine_faults_named(run):
+    with closing(run, clock, loggers, config), machine_faults_named(run), started(config, run, where) as ranks:
         with clock.part("setup"):
             material = material or _prepared(run, config, where)
             study = (run.read().get("sweep") or {}).get("study")
             loggers += [] if config.trainer.fast_dev_run else build(config, run, study)
-        chosen, num_epochs = parts.callbacks(config, run), material.num_epochs(config)
-        with quiet():
-            trainer = parts.trainer(config, where, folder, chosen, list(loggers), num_epochs)
-        # Lightning adds those of its entry point lightning.pytorch.callbacks_factory.
-        run.update(callbacks=provenance.class_names(trainer.callbacks))  # type: ignore[attr-defined]
+        chosen = parts.callbacks(config, run)
         with clock.part("fit"):
-            fit(trainer, material.model, material.data, run.last if config.resume is not None else None)
+            trainer = _fitted(config, run, where, material, chosen, loggers, ranks)
         with clock.part("refit"):
             refitted = _refitted(config, run, where, material, chosen)
         with clock.part("test"):
@@ -102,7 +103,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             result = result.calibrated(doubt.calibration.temperatures)
         if config.trainer.fast_dev_run:
             return _conclude_fast_dev_run(run, config, clock)
-        ending = _conclude(run, config, material, chosen, (result, doubt), num_epochs, clock)
+        ending = _conclude(run, config, material, chosen, (result, doubt), clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
     result = add_baselines(run, config, material, result)
     post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
@@ -211,6 +212,33 @@ def _reopened(run: RunFolder, config: Config, where: parts.Hardware, command: st
     return material
 
 
+def _fitted(
+    config: Config,
+    run: RunFolder,
+    where: parts.Hardware,
+    material: Material,
+    chosen: parts.Callbacks,
+    loggers: Sequence[RunLogger],
+    ranks: Ranks | None,
+) -> pl.Trainer:
+    """Train, with the other ranks if there are any. Return the Trainer for the test, which is of one device."""
+
+    def trainer(world: World | None) -> pl.Trainer:
+        with quiet():
+            return parts.trainer(config, where, run.path, chosen, list(loggers), material.num_epochs(config), world)
+
+    last = run.last if config.resume is not None else None
+    alone = trainer(None)
+    # Lightning adds those of its entry point lightning.pytorch.callbacks_factory.
+    run.update(callbacks=provenance.class_names(alone.callbacks))  # type: ignore[attr-defined]
+    if ranks is None:
+        fit(alone, material.model, material.data, last)
+        return alone
+    with ranks.fit(material.model, resumes=last is not None, reports=chosen.terminate is not None):
+        fit(trainer(ranks.world), material.model, material.data, last)
+    return alone
+
+
 def _refitted(
     config: Config, run: RunFolder, where: parts.Hardware, material: Material, chosen: parts.Callbacks
 ) -> Refitted | None:
@@ -229,7 +257,6 @@ def _conclude(
     material: Material,
     chosen: parts.Callbacks,
     outcome: tuple[EvaluationResult, Doubt],
-    num_epochs: int,
     clock: provenance.Clock,
 ) -> Ending:
     """Record a run that came to its end."""
@@ -238,7 +265,7 @@ def _conclude(
     stopped = early.stopping_reason_message if early is not None else None
     terminated = chosen.terminate.reason if chosen.terminate is not None else None
     status: Status = "terminated" if terminated else "early_stopped" if stopped else "completed"
-    reason = terminated or stopped or chosen.end_reason or f"all {num_epochs} epochs done"
+    reason = terminated or stopped or chosen.end_reason or f"all {material.num_epochs(config)} epochs done"
     ending = Ending(status, reason, objective)
     result.write(run)
     doubt.write(run)

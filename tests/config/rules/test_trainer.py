@@ -1,4 +1,4 @@
-"""Arguments of the Trainer that contradict each other, or that one device cannot serve, are refused with a remedy."""
+"""Arguments of the Trainer that contradict each other, or that devices cannot serve, are refused with a remedy."""
 
 from pathlib import Path
 
@@ -25,11 +25,22 @@ def mistakes(*options: str) -> dict[str, Mistake]:
 @pytest.mark.parametrize(
     "options",
     [
-        ("trainer.devices=2",),
         ("trainer.devices=auto",),
-        ("trainer.devices=[0,1]",),
-        ("trainer.num_nodes=2",),
+        ("trainer.devices=0",),
+        ("trainer.devices=[0,1]", "trainer.accelerator=cpu"),
+        ("trainer.num_nodes=0",),
         ("trainer.strategy=ddp",),
+        ("trainer.strategy=ddp_spawn", "trainer.devices=2"),
+        ("trainer.strategy=fsdp", "trainer.devices=2"),
+        ("trainer.strategy=deepspeed_stage_2",),
+        ("trainer.strategy=dp",),
+        ("trainer.strategy=single_device", "trainer.devices=2"),
+        ("trainer.devices=2", "model=linear"),
+        ("trainer.devices=2", "model=minirocket", "data=rainfall", "model.head=ridge"),
+        ("trainer.devices=2", "model=encoder", "model.path=x", "peft=qlora"),
+        ("data.split.refit=true", "trainer.devices=2"),
+        ("callbacks.batch_finder.enabled=true", "trainer.devices=2"),
+        ("callbacks.lr_finder.enabled=true", "trainer.num_nodes=2"),
         ("trainer.max_epochs=-1",),
         ("trainer.max_steps=0",),
         ("trainer.max_time=1h",),
@@ -61,10 +72,10 @@ def test_a_wrong_request_is_named_and_its_remedy_works(options: tuple[str, ...])
     assert mistakes(*kept, *remedies) == {}
 
 
-def test_three_keys_of_distribution_are_three_mistakes_that_say_what_is_possible() -> None:
-    result = mistakes("trainer.devices=2", "trainer.num_nodes=2", "trainer.strategy=ddp")
-    assert list(result) == ["trainer.devices", "trainer.num_nodes", "trainer.strategy"]
-    assert all("a run uses one device" in mistake.problem for mistake in result.values())
+def test_sharded_strategies_are_refused_with_the_reason() -> None:
+    problem = mistakes("trainer.strategy=fsdp", "trainer.devices=2")["trainer.strategy"].problem
+    assert problem.startswith("needs GPUs in Lightning")
+    assert "ddp_find_unused_parameters_true" in problem
 
 
 @pytest.mark.parametrize(
@@ -75,6 +86,10 @@ def test_three_keys_of_distribution_are_three_mistakes_that_say_what_is_possible
         ("trainer.max_time=00:12:00:00",),
         ("trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=100"),
         ("trainer.devices=1", "trainer.strategy=single_device"),
+        ("trainer.devices=2",),
+        ("trainer.devices=2", "trainer.strategy=ddp", "data=qa_demo"),
+        ("trainer.devices=[0,1]", "trainer.strategy=ddp_find_unused_parameters_true"),
+        ("trainer.num_nodes=2", "trainer.strategy=ddp", "trainer.sync_batchnorm=true"),
         ("trainer.precision=bf16-true",),
         ("callbacks=none",),
         *((f"debug={name}",) for name in ("default", "fdr", "limit", "overfit", "profiler")),

@@ -3,7 +3,8 @@
 A signal may arrive in the middle of a step, where no checkpoint allows an exact resume. It is noted, and the run
 continues to the next place where last.ckpt may be written (`lab.callbacks.checkpoint`): the end of an accumulation
 window or of an epoch. If there is no such place within `PATIENCE_S`, the run stops without a checkpoint, since clusters
-send SIGKILL about 30 s after SIGTERM. A second Ctrl-C stops at once.
+send SIGKILL about 30 s after SIGTERM. A second Ctrl-C stops at once. Of several ranks, rank 0 receives the signals and
+all stop at the same place.
 """
 
 import logging
@@ -14,6 +15,8 @@ from types import FrameType
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lab.callbacks.loop.agreement import any_rank, is_shared
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 12.0
@@ -26,20 +29,27 @@ class Interruption(Callback):
     def __init__(self, patience_s: float = PATIENCE_S) -> None:
         self.patience_s = patience_s
         self.number: int | None = None
-        self._announced = False
+        self._announced = self._is_agreed = False
         self._before: dict[int, Any] = {}
         self._process = 0
 
     @property
     def is_requested(self) -> bool:
-        """Whether a signal has arrived."""
-        return self.number is not None
+        """Whether a signal has arrived, or has arrived at rank 0 as all ranks have agreed."""
+        return self.number is not None or self._is_agreed
+
+    def agree(self) -> None:
+        """Let all ranks know whether a signal has arrived at rank 0. All ranks must call it at the same place."""
+        (self._is_agreed,) = any_rank(self.is_requested)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # This replaces Lightning's handler, which would end the fit at the next batch, inside a window too.
         if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
             return  # Windows has no such timer: there a signal stops the run at once
         self._process = os.getpid()
+        if not trainer.is_global_zero:
+            self._before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+            return
         handlers = {signal.SIGINT: self._receive, signal.SIGTERM: self._receive, signal.SIGALRM: _stop}
         self._before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
 
@@ -53,6 +63,7 @@ class Interruption(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         self._restore()
+        self.agree()
         self.leave()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
@@ -60,12 +71,12 @@ class Interruption(Callback):
 
     def hold(self) -> None:
         """Stop the timer: a checkpoint is about to be written, and it must be whole however long that takes."""
-        if self.is_requested:
+        if self.number is not None:
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     def leave(self) -> None:
-        """Stop here if a signal has arrived. Raises KeyboardInterrupt."""
-        if self.is_requested:
+        """Stop here if a signal has arrived, with several ranks before all `agree`d. Raises KeyboardInterrupt."""
+        if self._is_agreed if is_shared() else self.is_requested:
             raise KeyboardInterrupt
 
     def _receive(self, number: int, _: FrameType | None) -> None:

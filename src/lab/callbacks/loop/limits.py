@@ -10,6 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Timer
 
 from lab.callbacks.gradient_accumulation import ends_window
+from lab.callbacks.loop.agreement import any_rank
 
 
 def _stop(trainer: Trainer) -> None:
@@ -57,6 +58,7 @@ class TimeLimit(Timer):
 
     def _check_time_remaining(self, trainer: Trainer) -> None:
         super()._check_time_remaining(trainer)
-        if (self.time_remaining() or 0.0) <= 0.0:
+        (is_over,) = any_rank((self.time_remaining() or 0.0) <= 0.0)
+        if is_over:
             self.reason = f"trainer.max_time={self.max_time} is over after {trainer.global_step} optimizer steps"
             _stop(trainer)

@@ -7,28 +7,98 @@ of an epoch is checked once the data are read (`lab.training.run_length`).
 from collections.abc import Mapping
 from typing import Any
 
+from lab.config.rules.models import SOLVED
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake
+from lab.core.processes.world import num_devices, num_ranks
 
-ONE_DEVICE = "a run uses one device; several runs at once, each with its own device: -m with hydra.launcher.slots"
+SINGLE, DDP, UNUSED = "single_device", "ddp", "ddp_find_unused_parameters_true"
+STRATEGIES = ("auto", SINGLE, DDP, UNUSED)
 LOW = ("16-true", "bf16-true")
 FULL = ("32", "32-true")
+ALONE = "trainer.devices=1 trainer.num_nodes=1 trainer.strategy=auto"
 SMALLEST_EPS_16 = 1e-7
 """Below it, AdamW's eps rounds to 0 in fp16, whose smallest number is 6e-8."""
 
 
-def _one_device(devices: Any, num_nodes: int, strategy: str) -> Found:
-    if devices not in (1, "1"):
-        yield Mistake("trainer.devices", ONE_DEVICE, "trainer.devices=1", _plain(devices))
-    if num_nodes != 1:
-        yield Mistake("trainer.num_nodes", ONE_DEVICE, "trainer.num_nodes=1", num_nodes)
-    if strategy not in ("auto", "single_device"):
-        problem = f"{ONE_DEVICE}; allowed are auto and single_device"
-        yield Mistake("trainer.strategy", problem, "trainer.strategy=auto", strategy)
+def _devices(devices: Any, num_nodes: int, strategy: str, accelerator: str) -> Found:
+    count = num_devices(devices)
+    if count is None:
+        problem = "must be the number of devices on each machine, or a list of GPUs"
+        yield Mistake("trainer.devices", problem, "trainer.devices=1", _plain(devices))
+    elif not isinstance(devices, int | str) and accelerator == "cpu":
+        problem = "lists GPUs, and trainer.accelerator=cpu has none"
+        yield Mistake("trainer.devices", problem, f"trainer.devices={count}", _plain(devices))
+    if num_nodes < 1:
+        yield Mistake("trainer.num_nodes", "must be at least 1", "trainer.num_nodes=1", num_nodes)
+    if strategy not in STRATEGIES:
+        yield Mistake("trainer.strategy", _no_strategy(strategy), _instead_of(strategy, count), strategy)
+    elif count is not None and num_nodes >= 1:
+        yield from _alone_or_together(count, num_nodes, strategy)
+
+
+def _alone_or_together(devices: int, num_nodes: int, strategy: str) -> Found:
+    together = devices * num_nodes > 1
+    if strategy == SINGLE and together:
+        problem = f"trains on one device, and trainer.devices={devices}, trainer.num_nodes={num_nodes} are more"
+        yield Mistake("trainer.strategy", problem, "trainer.strategy=ddp", strategy)
+    if strategy in (DDP, UNUSED) and not together:
+        problem = "needs at least two devices"
+        yield Mistake("trainer.strategy", problem, "trainer.devices=2, or trainer.strategy=auto", strategy)
 
 
 def _plain(devices: Any) -> Any:
     return list(devices) if isinstance(devices, tuple) else devices
+
+
+def _no_strategy(strategy: str) -> str:
+    allowed = f"allowed are {', '.join(STRATEGIES)}"
+    if strategy.startswith(("fsdp", "deepspeed")):
+        return f"needs GPUs in Lightning, and checkpoints in several parts, which no reader here takes; {allowed}"
+    if strategy.startswith("ddp"):
+        return f"is another way to start processes; trainer.strategy=ddp works in a notebook too; {allowed}"
+    return f"is no strategy here; {allowed}"
+
+
+def _instead_of(strategy: str, devices: int | None) -> str:
+    together = "trainer.strategy=ddp" + ("" if (devices or 1) > 1 else " trainer.devices=2")
+    return together if strategy.startswith(("ddp", "fsdp", "deepspeed")) else f"trainer.strategy=auto, or {together}"
+
+
+def _is_one(devices: Any, num_nodes: int) -> bool:
+    return num_ranks(devices, num_nodes) == 1
+
+
+def _solved_alone(devices: Any, num_nodes: int, kind: str) -> Found:
+    if kind in SOLVED and not _is_one(devices, num_nodes):
+        problem = f"model={kind} is solved once after one pass, without the steps that devices share"
+        yield Mistake("trainer.devices", problem, ALONE, _plain(devices))
+
+
+def _ridge_alone(devices: Any, num_nodes: int, kind: str, head: str) -> Found:
+    if kind == "minirocket" and head == "ridge" and not _is_one(devices, num_nodes):
+        problem = "model.head=ridge is solved once after one pass, without the steps that devices share"
+        yield Mistake("trainer.devices", problem, f"{ALONE}, or model.head=logistic", _plain(devices))
+
+
+def _quantized_alone(devices: Any, num_nodes: int, method: str) -> Found:
+    if method.startswith("q") and not _is_one(devices, num_nodes):
+        problem = f"peft={method} has weights of 4 bits, which ranks cannot receive from rank 0"
+        yield Mistake("trainer.devices", problem, f"{ALONE}, or peft={method[1:]}", _plain(devices))
+
+
+def _finders_alone(devices: Any, num_nodes: int, batch_finder: bool, lr_finder: bool) -> Found:
+    for name, on in (("batch_finder", batch_finder), ("lr_finder", lr_finder)):
+        if on and not _is_one(devices, num_nodes):
+            key = f"callbacks.{name}.enabled"
+            problem = "measures one device with its part of a batch, not several that train together"
+            yield Mistake(key, problem, f"{key}=false, or find the value with {ALONE}", True)
+
+
+def _refit_alone(devices: Any, num_nodes: int, refit: bool) -> Found:
+    if refit and not _is_one(devices, num_nodes):
+        problem = "trains a second time on one device only"
+        yield Mistake("data.split.refit", problem, f"data.split.refit=false, or {ALONE}", True)
 
 
 def _epochs(least: int, most: int | None) -> Found:
@@ -137,7 +207,13 @@ def _one_look(kind: str, head: str, interval: float, every: int | None, steps: i
 
 
 RULES: tuple[Rule, ...] = (
-    (("trainer.devices", "trainer.num_nodes", "trainer.strategy"), _one_device),
+    (("trainer.devices", "trainer.num_nodes", "trainer.strategy", "trainer.accelerator"), _devices),
+    (("trainer.devices", "trainer.num_nodes", "model.kind"), _solved_alone),
+    (("trainer.devices", "trainer.num_nodes", "model.kind", "model.head"), _ridge_alone),
+    (("trainer.devices", "trainer.num_nodes", "peft.kind"), _quantized_alone),
+    (("trainer.devices", "trainer.num_nodes", "callbacks.batch_finder.enabled", "callbacks.lr_finder.enabled"),
+     _finders_alone),
+    (("trainer.devices", "trainer.num_nodes", "data.split.refit"), _refit_alone),
     (("trainer.min_epochs", "trainer.max_epochs"), _epochs),
     (("trainer.min_steps", "trainer.max_steps"), _steps),
     (("trainer.max_epochs", "trainer.max_steps"), _unlimited),

@@ -131,12 +131,14 @@ class TrainerConfig(Node):
     GPUs from Ampere on, else highest."""
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
     """Device: `cpu`, `gpu`, or `auto` for a GPU where there is one."""
-    devices: Annotated[int | str | tuple[int, ...], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = 1
-    """Devices of the run: one."""
-    num_nodes: Annotated[int, Number, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = 1
-    """Machines of the run: one."""
+    devices: int | str | tuple[int, ...] = 1
+    """Devices of the run on each machine: a number, or a list of GPUs. Each has a process with batches of
+    `data.batch_size` rows."""
+    num_nodes: Annotated[int, Number] = 1
+    """Machines of the run; torchrun or SLURM starts the command on each."""
     strategy: Annotated[str, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = "auto"
-    """How devices work together: `auto`, which is `single_device`."""
+    """How devices work together: `ddp`, `ddp_find_unused_parameters_true` for modules that do not use every parameter
+    in each step, `single_device`; `auto`: as `trainer.devices` needs."""
     sync_batchnorm: bool = False
     """Statistics of batch norm over all devices; with one device they are that anyway."""
     accumulate_grad_batches: PositiveInt = 1

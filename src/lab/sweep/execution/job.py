@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from lab.core.errors import RunError
 from lab.core.machine_faults import machine_error
+from lab.core.processes.world import forget_starter
 from lab.sweep.execution.trial_config import compose_trial
 from lab.sweep.reporting import process_reporter
 
@@ -56,6 +57,7 @@ class HydraWork:
 
     def __call__(self, job: Job, connection: Connection) -> JobReturn:
         process_reporter.connect(connection)
+        forget_starter(os.environ)
         try:
             return _sendable(_with_fault(self._run(job)))
         except KeyboardInterrupt as error:

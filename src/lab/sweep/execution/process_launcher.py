@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+DEVICES = "trainer.devices"
+"""The key that says how many devices each job takes."""
+
+
 @dataclass
 class ProcessLauncherConfig:
     """The launcher's settings; conf/hydra/launcher/process.yaml explains each."""
@@ -62,13 +66,17 @@ class ProcessLauncher(Launcher):
         """
         from lab.sweep.execution.job import HydraWork
         from lab.sweep.execution.process_pool import Pool
-        from lab.sweep.execution.resources import num_slots, visible_gpus
+        from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots, visible_gpus
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
-        slots = min(num_slots(slots or self.slots, len(gpus), cpus), max_jobs)
+        choices = [*_values(fixed), *choices]
+        given = [OmegaConf.select(self.config, DEVICES), *(value for key, value in choices if key == DEVICES)]
+        devices = most_devices(given)
+        slots = min(num_slots(slots or self.slots, len(gpus), cpus, devices), max_jobs)
         work = HydraWork(self.context, self.task, self.config, fixed)
         settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]
         preload = [*self.preload, *modules_to_preload(self.preload_by, settings, bool(gpus))]
+        gpus = gpus_of_slots(gpus, devices)
         return Pool(work, slots, preload, gpus, max(1, cpus // slots), work.prepare if fixed else None)
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
@@ -84,9 +92,15 @@ class ProcessLauncher(Launcher):
         folder = Path(str(self.config.hydra.sweep.dir))
         folder.mkdir(parents=True, exist_ok=True)
         jobs = [Job(number, list(overrides)) for number, overrides in enumerate(job_overrides, initial_job_idx)]
-        pool = self.pool(None, len(jobs))
+        pool = self.pool(None, len(jobs), choices=_values(word for job in jobs for word in job.overrides))
         log.info("%d jobs, %d at a time, below %s", len(jobs), pool.slots, folder)
         return run_jobs(pool, jobs, self.timeout_s, lambda job: " ".join(filter_overrides(job.overrides)))
+
+
+def _values(overrides: Iterable[str]) -> list[tuple[str, Any]]:
+    """Return the keys of overrides with what is typed for each."""
+    pairs = (word.lstrip("+").partition("=") for word in dict.fromkeys(overrides))
+    return [(key, value) for key, _, value in pairs]
 
 
 def modules_to_preload(

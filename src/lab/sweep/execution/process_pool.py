@@ -47,7 +47,7 @@ class Pool:
     """Slots for concurrent jobs.
 
     work: called in the child as `work(job, connection)`; the fork inherits it, so only its result is pickled. slots:
-    jobs at once; preload: modules that the server imports; gpus: names for CUDA_VISIBLE_DEVICES, one per slot in turn;
+    jobs at once; preload: modules that the server imports; gpus: values of CUDA_VISIBLE_DEVICES, one per slot in turn;
     threads: of each job's libraries; prepare: called in the server before the first job.
     """
 

@@ -36,8 +36,10 @@ from lab.config.targets import make
 from lab.config.validation_rows import is_solved
 from lab.core.errors import Mistake, RequestError
 from lab.core.machine_faults import MachineRefusal
+from lab.core.processes.world import World
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.reporting.process_reporter import connected
+from lab.training.build.strategy import StartedRanks, strategy
 from lab.training.residual.request import has_base
 from lab.training.shared_decision import shared_decision
 
@@ -124,8 +126,9 @@ def is_trained_on_val(config: Config) -> bool:
     return isinstance(data, Labelled | Questions | Windowed | Ucr) and data.split.train_on_val
 
 
-def callbacks(config: Config, folder: RunFolder, reports: bool = True) -> Callbacks:
-    """The callbacks of a run. reports: whether a sweep hears of its validations and may end it.
+def callbacks(config: Config, folder: RunFolder, reports: bool = True, follows: bool = False) -> Callbacks:
+    """The callbacks of a run. reports: whether a sweep hears of its validations and may end it; follows: whether
+    another rank reports to the sweep, and this one ends with it.
 
     Order matters: the bar is cleared before others print, the history is written before it is drawn, and the
     checkpoint, which contains the state of all others, comes last.
@@ -158,7 +161,7 @@ def callbacks(config: Config, folder: RunFolder, reports: bool = True) -> Callba
     overfit = OverfittingMonitor(goal.metric, gap, goal.mode) if gap is not None else None
     resources = Resources() if chosen.resources.enabled else None
     reporter = connected() if reports else None
-    terminate = EarlyTermination(reporter, goal.metric) if reporter is not None else None
+    terminate = EarlyTermination(reporter, goal.metric) if reporter is not None or follows else None
     freeze = chosen.freeze
     limits = _limits(config.trainer)
     bar = (chosen.progress.refresh, chosen.progress.interval_s) if config.trainer.enable_progress_bar else (0, None)
@@ -204,9 +207,15 @@ def _limits(config: TrainerConfig) -> list[StepLimit | TimeLimit]:
 
 
 def trainer(
-    config: Config, where: Hardware, folder: Path, parts: Callbacks, loggers: list[Logger], num_epochs: int = 1
+    config: Config,
+    where: Hardware,
+    folder: Path,
+    parts: Callbacks,
+    loggers: list[Logger],
+    num_epochs: int = 1,
+    world: World | None = None,
 ) -> pl.Trainer:
-    """Lightning's Trainer on one device.
+    """Lightning's Trainer on one device, or as one rank of a `world`.
 
     num_epochs: the run's length in epochs (`lab.training.run_length`). The limits of batches act in the data module
     (in the Trainer for a custom one), those of steps and time in `lab.callbacks.loop.limits`.
@@ -219,7 +228,7 @@ def trainer(
     return pl.Trainer(
         default_root_dir=folder,
         accelerator=where.accelerator,
-        devices=1,
+        **strategy(chosen.strategy, world),
         precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
         max_epochs=num_epochs,
         min_epochs=chosen.min_epochs,
@@ -237,12 +246,12 @@ def trainer(
         sync_batchnorm=chosen.sync_batchnorm,
         reload_dataloaders_every_n_epochs=chosen.reload_dataloaders_every_n_epochs,
         detect_anomaly=chosen.detect_anomaly,
-        profiler=_profiler(chosen.profiler, folder / "profiler"),
+        profiler=_profiler(chosen.profiler, folder / "profiler") if world is None or world.rank == 0 else None,
         use_distributed_sampler=False,
         enable_model_summary=False,  # `callbacks` adds it
         callbacks=parts.every,
         logger=loggers or False,
-        plugins=[DirectCheckpointIO()],
+        plugins=[DirectCheckpointIO(), *([] if world is None else [StartedRanks(world)])],
         **limits,
     )
 

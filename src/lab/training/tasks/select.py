@@ -7,6 +7,7 @@ from typing import Any
 
 from lab.config.schema import Config, CustomData, Data, Questions, Series, TimerXL
 from lab.core.batches import Spec
+from lab.core.processes.world import num_ranks
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.task_module import TaskModule
@@ -67,6 +68,7 @@ def prepare(
         assert isinstance(config.data, Data)
         data.num_workers = loader_processes(config.data, data.spec, where)
         data.width_multiple = width_multiple(where)
+        data.num_ranks = num_ranks(config.trainer.devices, config.trainer.num_nodes) if trains else 1
     for stage in ("fit", "test") if trains else ("test",):
         task.setup(data, stage)
     sample = data.sample if fresh and isinstance(data, DataModule) else None

@@ -1,0 +1,33 @@
+"""Decisions that all ranks of a run take together: each says yes or no, and all get the same answer.
+
+A rank that stops or saves alone would leave the others waiting for it. A decision is one reduction of a number on the
+CPU (gloo, also beside NCCL), so that no GPU is waited for. A run of one process decides for itself.
+"""
+
+from collections.abc import Sequence
+
+import torch
+from torch import distributed
+
+
+def is_shared() -> bool:
+    """Return whether this process trains together with others at present."""
+    return distributed.is_available() and distributed.is_initialized()
+
+
+def any_rank(*flags: bool) -> tuple[bool, ...]:
+    """Return for each flag whether it is set in any rank. All ranks must call it at the same place."""
+    if not is_shared():
+        return flags
+    votes = torch.tensor([int(flag) for flag in flags])
+    distributed.all_reduce(votes, op=distributed.ReduceOp.MAX)
+    return tuple(bool(vote) for vote in votes.tolist())
+
+
+def summed(values: Sequence[float]) -> list[float]:
+    """Return each value summed over the ranks. All ranks must call it at the same place."""
+    if not is_shared():
+        return list(values)
+    totals = torch.tensor(list(values), dtype=torch.float64)
+    distributed.all_reduce(totals)
+    return [float(total) for total in totals.tolist()]

@@ -1,0 +1,77 @@
+"""The processes of a run as its environment has started them: what does not fit the config, and which of them join it.
+
+A run on several devices is one command line. torchrun and SLURM start it once for each device: the process of rank 0
+carries it out, the others join that run and never look at the line again. Imports no torch.
+"""
+
+import io
+import os
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+
+from omegaconf import OmegaConf
+
+from lab.cli.command_line import Typed, parse
+from lab.cli.compose import whole
+from lab.config.schema import Config
+from lab.core.errors import EXIT_DONE, EXIT_REQUEST, Mistake, RequestError
+from lab.core.processes.world import World, num_devices, num_ranks, started_outside
+
+
+def missing(config: Config, environment: Mapping[str, str] | None = None) -> list[Mistake]:
+    """Return what is wrong with the devices of a run where torchrun, SLURM or nobody else has started its processes."""
+    trainer = config.trainer
+    own, nodes, world = num_devices(trainer.devices) or 1, trainer.num_nodes, started_outside(environment or os.environ)
+    if config.test is not None:
+        return []
+    if world is None:
+        if nodes == 1:
+            return []
+        problem = "on several machines, torchrun or SLURM starts the processes"
+        line = f"torchrun --nnodes={nodes} --nproc-per-node={own} --rdzv-backend=c10d --rdzv-endpoint=HOST train.py ..."
+        return [Mistake("trainer.num_nodes", problem, f"{line} on each machine, or trainer.num_nodes=1", nodes)]
+    if (world.size == own * nodes and world.num_local == own) or _runs_alone(world, own * nodes):
+        return []
+    problem = f"{world.starter} has started {world.size} processes, {world.num_local} on each machine"
+    fitting = f"trainer.strategy=ddp trainer.devices={world.num_local} trainer.num_nodes={world.num_nodes}"
+    return [Mistake("trainer.devices", problem, fitting, own)]
+
+
+def _runs_alone(world: World, devices: int) -> bool:
+    """Whether the tasks of a SLURM step are runs of their own, each on one device."""
+    return world.starter == "slurm" and devices == 1
+
+
+def refuse_multirun(typed: Typed, environment: Mapping[str, str] | None = None) -> None:
+    """Raises RequestError for `-m` below torchrun: the trials of a multirun start their own processes."""
+    world = started_outside(environment or os.environ)
+    if typed.multirun and world is not None and world.starter == "torchrun":
+        problem = "torchrun starts the processes of one run; each trial of -m starts its own for trainer.devices"
+        raise RequestError(Mistake("", problem, "python train.py in place of torchrun"))
+
+
+def joined(
+    argv: Sequence[str], conf: Path, name: str, sound: Callable[[], Sequence[str]], join: Callable[[World], int]
+) -> int | None:
+    """Join the run of rank 0 and return the exit code; None where this process has a run of its own.
+
+    conf and name: of the primary config; sound: returns the checked command line, or raises RequestError; rank 0 prints
+    the mistakes, so this process prints nothing; join: waits for rank 0 and trains with it.
+    """
+    world = started_outside(os.environ)
+    if world is None or world.rank == 0 or (world.starter == "slurm" and parse(argv).multirun):
+        return None
+    try:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            refuse_multirun(parse(argv))
+            typed = parse(sound())
+            if not typed.runs:
+                return EXIT_DONE
+            config = whole(typed, conf, name)
+    except RequestError:
+        return EXIT_REQUEST
+    devices, nodes, tested = (OmegaConf.select(config, key) for key in ("trainer.devices", "trainer.num_nodes", "test"))
+    if _runs_alone(world, num_ranks(devices, nodes)):
+        return None
+    return EXIT_DONE if tested is not None else join(world)

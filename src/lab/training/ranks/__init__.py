@@ -1,0 +1,1 @@
+"""Training of one run in several processes: their start, their meeting place, and their common end."""

@@ -1,0 +1,110 @@
+"""Where the ranks of a run meet: messages of rank 0 to the others, reports to rank 0, and the group for a fit.
+
+All of it goes over one TCP store of torch, which rank 0 opens, or torchrun's agent has opened already. Messages are
+JSON; nothing is pickled. The process group of a fit is made on the same store, so that a run needs one port.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import torch
+from torch import distributed
+from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]  # it has no __all__
+
+from lab.core.errors import RunError
+from lab.core.processes.world import World
+
+LOOK_S = 0.05
+"""Seconds between two looks for a message, and at the other processes meanwhile."""
+CONNECT = timedelta(minutes=5)
+"""Time in which all processes of a run must have started."""
+SILENCE = timedelta(minutes=30)
+"""Longest wait of a rank for the others inside a fit."""
+
+
+def share_weights(model: torch.nn.Module) -> None:
+    """Give all ranks the weights of rank 0. All ranks call it at the same place inside a group."""
+    for tensor in model.state_dict().values():
+        if isinstance(tensor, torch.Tensor):
+            distributed.broadcast(tensor, 0)
+
+
+class Meeting:
+    """This process's connection to the store of its run. Raises RunError if there is none within `CONNECT`."""
+
+    def __init__(self, world: World) -> None:
+        agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
+        is_host = world.rank == 0 and not (world.starter == "torchrun" and agent)
+        try:
+            store = TCPStore(world.address, world.port, is_master=is_host, timeout=CONNECT, wait_for_workers=False)
+        except RuntimeError as error:
+            place = f"{world.address}:{world.port}"
+            raise RunError(f"rank {world.rank} cannot connect to rank 0 at {place}: {error}") from error
+        self.world = replace(world, port=store.port)
+        self._store: Store = PrefixStore("lab", store)
+        self._sent = self._read = 0
+
+    def send(self, message: Mapping[str, Any]) -> int:
+        """Send the next message of rank 0 to all other ranks; return its number."""
+        self._sent += 1
+        self._store.set(f"message/{self._sent}", json.dumps(message))
+        return self._sent
+
+    def receive(self) -> dict[str, Any]:
+        """Wait for the next message of rank 0 and return it. Raises RunError if rank 0 has ended."""
+        self._read += 1
+        self._await(f"message/{self._read}", lambda: None)
+        message: dict[str, Any] = json.loads(self._store.get(f"message/{self._read}"))
+        return message | {"number": self._read}
+
+    def ready(self, number: int) -> None:
+        """Say that this rank has done what message `number` needs before the group is made."""
+        self._store.set(f"ready/{number}/{self.world.rank}", "1")
+
+    def await_ready(self, number: int, look: Callable[[], None]) -> None:
+        """Wait until all other ranks are ready for message `number`. look: called meanwhile; raises to give up."""
+        for rank in range(1, self.world.size):
+            self._await(f"ready/{number}/{rank}", look)
+
+    def report(self, failure: Mapping[str, str]) -> None:
+        """Tell rank 0 why this rank fails."""
+        self._store.set(f"failure/{self.world.rank}", json.dumps(failure))
+
+    def failures(self) -> dict[int, dict[str, str]]:
+        """Return what other ranks have reported, by rank."""
+        names = {rank: f"failure/{rank}" for rank in range(1, self.world.size)}
+        return {rank: json.loads(self._store.get(name)) for rank, name in names.items() if self._store.check([name])}
+
+    @contextmanager
+    def group(self, number: int, on_gpu: bool) -> Iterator[None]:
+        """The process group of the fit that message `number` began, for the duration of the block.
+
+        With GPUs, tensors on the CPU have a group of their own.
+        """
+        distributed.init_process_group(
+            "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
+            store=PrefixStore(f"group/{number}", self._store),
+            rank=self.world.rank,
+            world_size=self.world.size,
+            timeout=SILENCE,
+            device_id=torch.device("cuda", self.world.local_rank) if on_gpu else None,
+        )
+        try:
+            yield
+        finally:
+            distributed.destroy_process_group()
+
+    def _await(self, key: str, look: Callable[[], None]) -> None:
+        """Look for a key until it is there: torch's own wait writes lines about each time-out, and cannot `look`."""
+        try:
+            while not self._store.check([key]):
+                look()
+                time.sleep(LOOK_S)
+        except distributed.DistNetworkError as error:
+            raise RunError("rank 0 has ended") from error
