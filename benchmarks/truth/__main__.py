@@ -26,7 +26,7 @@ from pathlib import Path
 from benchmarks.harness.table import RESULTS
 from benchmarks.truth.cells import MODELS, QUICK, Cell, cells, finished, keep, run_cell
 from benchmarks.truth.sets import SETS, DataSet, NotThere
-from benchmarks.truth.summary import defaults, summary
+from benchmarks.truth.summary import defaults, overview, summary
 from benchmarks.truth.table import markdown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -44,6 +44,7 @@ def main() -> None:
     else:
         table = json.dumps(defaults(SETS, lines), indent=1)
         options.file.with_name(f"{options.file.stem}_defaults.json").write_text(table + "\n", encoding="utf-8")
+    print(overview(sets, lines, options.split))
     print(summary(sets, lines, options.split))
     print(markdown(sets, lines, options.split))
 

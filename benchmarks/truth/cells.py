@@ -99,11 +99,11 @@ def run_cell(cell: Cell, data: Sequence[str], model: Sequence[str], threads: int
 
 def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of run.json that a line keeps."""
-    facts = record["data"]
+    facts, auto = record["data"], (record.get("requested") or {}).get("model")
     classes = facts.get("classes") or {}
     fields = {name: record.get(name) for name in ("calibration", "requested", "baseline_comparison", "git_commit")}
     return fields | {
-        "trained": record["model"]["name"],
+        "trained": record["model"]["name"] if auto is None else auto["used"],
         "metrics": {split: short(record["metrics"][split]) for split in ("val", "test")},
         "baselines": {
             name: {split: each if isinstance(each, str) else short(each) for split, each in (scores or {}).items()}

@@ -8,7 +8,7 @@ from statistics import mean, median, median_low
 from typing import Any
 
 from benchmarks.truth.sets import DataSet
-from benchmarks.truth.table import AS_GOOD, MODEL, Line, Row, by_set, linear_of, rows_of
+from benchmarks.truth.table import AS_GOOD, MODEL, TITLES, Line, Row, by_set, linear_of, rows_of, spread
 from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
 
 CALIBRATED = 0.05
@@ -33,8 +33,27 @@ def summary(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
     chosen = [name for _, rows in compared for row in rows if row.name == AUTO for name in row.chosen]
     if chosen:
         share = sum(name in ("linear", "logistic_lags") for name in chosen) / len(chosen)
-        parts.append(f"`auto` chose the linear model in {share:.0%} of {len(chosen)} runs.\n")
+        on_base = sum("model.base" in name for name in chosen) / len(chosen)
+        parts.append(
+            f"`auto` chose a linear model in {share:.0%} of {len(chosen)} runs, a network on one in {on_base:.0%}.\n"
+        )
     return "\n".join(parts)
+
+
+def overview(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
+    """One line a set: the best simple model, `auto` (or the best model where it was not run), and how it stands."""
+    titles = ["data", "metric", "best simple model", "", "model", "", "seeds", "stands", "ECE", "seconds"]
+    parts = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    for data, rows in per_set(sets, lines, split):
+        models = [row for row in rows if row.kind == MODEL]
+        own = next((row for row in models if row.name == AUTO), models[0])
+        simple = next(row for row in rows if row.kind != MODEL)
+        name = f"auto: {', '.join(sorted(set(own.chosen)))}" if own.chosen else own.name
+        ece = "" if own.ece is None else f"{own.ece[0]:.3f} -> {own.ece[1]:.3f}"
+        cells = [data.name, TITLES[data.metric], simple.name, f"{simple.score:.3f}", name, spread(own), own.seeds,
+                 standing(own, simple.score).replace("_", " "), ece, f"{own.seconds:.0f}"]  # fmt: skip
+        parts.append("| " + " | ".join(map(str, cells)) + " |")
+    return "\n".join(parts) + "\n"
 
 
 def _header() -> list[str]:

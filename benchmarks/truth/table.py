@@ -155,15 +155,19 @@ def sizes(lines: Sequence[Line]) -> str:
     return f"{found['rows']:,} training rows, {found['classes']} classes." if found else ""
 
 
+def spread(row: Row) -> str:
+    """The score with its standard deviation over seeds."""
+    return f"{row.score:.3f}" + ("" if math.isnan(row.spread) else f" ± {row.spread:.3f}")
+
+
 def _cells(row: Row, linear: Row | None, split: str) -> str:
     name = row.name if row.kind == MODEL else f"*{row.name}*"
     if row.chosen:
         name += f" (chose {', '.join(sorted(set(row.chosen)))})"
-    spread = "" if math.isnan(row.spread) else f" ± {row.spread:.3f}"
     margin = "" if linear is None else f"{row.score - linear.score:+.3f}"
     seconds = "" if math.isnan(row.seconds) else f"{row.seconds:.0f}"
     accuracy = "" if math.isnan(row.accuracy) else f"{row.accuracy:.3f}"
-    cells = [name, f"{row.score:.3f}{spread}", margin, accuracy, row.seeds, seconds, _pair(row.ece), _pair(row.brier)]
+    cells = [name, spread(row), margin, accuracy, row.seeds, seconds, _pair(row.ece), _pair(row.brier)]
     if split == "test":
         counts = {name.replace("_", " "): row.verdicts.count(name) for name in row.verdicts}
         cells.append(", ".join(f"{count} {name}" for name, count in counts.items()))

@@ -11,7 +11,7 @@ from benchmarks.truth.__main__ import opened
 from benchmarks.truth.cells import CHECK, MODELS, Cell, cells, finished, from_record, keep, last_words, run_cell
 from benchmarks.truth.independent import PERSISTENCE, SVC, last_class, scores, text_scores, window_scores
 from benchmarks.truth.sets import SETS, DataSet, NotThere
-from benchmarks.truth.summary import defaults, standing, summary
+from benchmarks.truth.summary import defaults, overview, standing, summary
 from benchmarks.truth.table import BASELINE, CHECKED, MODEL, markdown, rows_of, sentence
 
 DATA = DataSet("toy", "texts", "f1_macro", lambda folder, places: [])
@@ -80,6 +80,13 @@ def test_test_rows_are_judged_by_the_paired_bootstrap() -> None:
     assert [standing(on_val, simple) for simple in (0.0, 0.1, 0.5)] == ["above", "no_better", "below"]
 
 
+def test_the_overview_has_a_line_a_set_with_what_auto_chose() -> None:
+    chosen = line("auto", 1, 0.6) | {"trained": "ngram with model.base=linear"}
+    text = overview([DATA], [chosen, line("linear", 1, 0.5)], "val")
+    assert "| toy | macro-F1 | linear | 0.500 | auto: ngram with model.base=linear | 0.600 | 1 | above |" in text
+    assert "a network on one in 100%" in summary([DATA], [chosen, line("linear", 1, 0.5)], "val")
+
+
 def test_a_failed_cell_is_named_and_not_scored() -> None:
     failed = {"data": "toy", "model": "tiny", "seed": 1, "seconds": 1.0, "failed": "first\nmodel=tiny: too small"}
     text = markdown([DATA], [line("ngram", 1, 0.6), failed], "val")
@@ -99,7 +106,7 @@ def test_the_summary_has_ranks_margins_and_the_choices_of_auto() -> None:
     text = summary([DATA], [line("ngram", 1, 0.6), line("tiny", 1, 0.4), auto], "val")
     assert "| ngram | 1 | 1.0 | +0.100 | 1 / 0 / 0 | 0.100 | 0 of 1 | 10 |" in text
     assert "| tiny | 1 | 3.0 | -0.100 | 0 / 0 / 1 |" in text
-    assert "chose the linear model in 100% of 1 runs" in text
+    assert "chose a linear model in 100% of 1 runs" in text
 
 
 def test_a_default_follows_validation_rows_and_never_auto() -> None:
