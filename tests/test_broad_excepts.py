@@ -46,6 +46,9 @@ REASONS = {
         "_compute",
     ): "one request must not fail those that share its batch; logged, answered with 500",
     ("serving/batching.py", "_alone"): "a model raises what it likes; logged, and the request is answered with 500",
+    ("serving/loaded.py", "load"): "removes what was fetched and raises it again",
+    ("inference/addresses/fetch.py", "fetched"): "removes what was fetched and raises it again",
+    ("sweep/storage/faults.py", "storage_faults"): "raises again errors that do not show a lost storage",
     ("serving/current.py", "look"): "loading a version raises what it likes; logged, refused, and the looks go on",
     ("sweep/study/controller.py", "sweep"): "raises again errors that are no fault of the machine",
     (

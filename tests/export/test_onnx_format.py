@@ -90,7 +90,8 @@ def test_lines_without_labels_say_that_the_cost_was_not_measured() -> None:
 
 
 def test_int8_is_for_onnx(monkeypatch: pytest.MonkeyPatch) -> None:
-    plain = {"run": "x", "output": "y", "checkpoint": "best", "plugins": [], "format": "torch", "int8": True}
+    plain = {"run": "x", "output": "y", "checkpoint": "best", "plugins": [], "format": "torch", "int8": True,
+             "adapters": "merged"}  # fmt: skip
     assert [mistake.key for mistake in mistakes(check_export(plain))] == ["int8"]
     monkeypatch.setattr("lab.export.request.missing_packages", lambda request: [request.partition("=")[2]])
     (mistake,) = mistakes(check_export(plain | {"format": "onnx", "int8": True}))

@@ -34,7 +34,7 @@ def blamed(*overrides: str) -> list[str]:
         (["data=qa_demo", "model=ngram"], ["model"]),
         (["data=qa_demo", "cache.hidden_states=true", "callbacks.freeze.layers=1"], ["cache.hidden_states"]),
         (["data=qa_demo", "loss.head_weighting=uncertainty", "loss.class_weights=balanced", "loss.head_weights={a:1}",
-          "loss.logit_adjustment=0.5"],
+          "loss.logit_adjustment=0.7"],
          ["loss.head_weights", "loss.class_weights", "loss.logit_adjustment", "loss.head_weighting"]),
         (["data=qa_demo", "data.language=fr", "data.n_best=0", "data.split.val=0"],
          ["data.language", "data.n_best", "data.split.val"]),

@@ -13,7 +13,7 @@ from lab.training.tasks.saved_model import load_model
 SETTINGS = [
     "model=ngram", "data.num_rows=400", "data.split.val=0.2", "data.split.refit=true", "trainer.max_epochs=3",
     "data.batch_size=32", "callbacks.early_stopping.patience=1", "logger=csv", "trainer.threads=1",
-    "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2",
+    "callbacks.curves.png=false", "callbacks.checkpoint.every_n_steps=2", "loss.logit_adjustment=0",
 ]  # fmt: skip
 BATCHES = 9
 """Of an epoch of the first fit."""

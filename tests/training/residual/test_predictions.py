@@ -54,14 +54,6 @@ def assert_same_base(model: object, name: str) -> None:
     assert type(base).__name__ == ("SeriesLinear" if name == "net_on_base" else "TextLinear")
 
 
-def test_texts_are_not_explained_by_the_network_alone(
-    asked: Callable[..., Done], rows: Callable[[str], Path], tmp_path: Path
-) -> None:
-    with pytest.raises(RequestError, match=r"model\.base"):
-        asked("ngram_on_base", input=rows("ngram"), explain=True)
-    assert not (tmp_path / "out.csv").exists()
-
-
 def test_windows_are_explained_by_both_parts(
     asked: Callable[..., Done], rows: Callable[[str], Path], tmp_path: Path
 ) -> None:
