@@ -31,7 +31,7 @@ from lab.models.qa.n_best import ranked
 from lab.models.series.timer_xl.pretraining import build_pretraining
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
-from lab.training.build.ddp import Ddp
+from lab.training.build.ddp import Ddp, SyncedNorms
 from lab.training.build.series_model import build_series_classifier
 from lab.training.evaluation.classification import classification_result
 from lab.training.tasks.custom import _share_loaders
@@ -133,6 +133,15 @@ def series(number: int, folder: Path) -> dict[str, Any]:
     model = series_module(data, 2, "timer_xl", ensemble=2, layer_dropout=0.0)
     _, found = fitted(model, data, number, 2)
     return found | tested(model, {"class": data.rows["test"].cut.labels.astype(np.int64)})
+
+
+def norms(number: int, folder: Path) -> dict[str, Any]:
+    """A net with batch norms, whose statistics are of all processes."""
+    data = Windows(number)
+    model = series_module(data, 2, "inception_time")
+    _, found = fitted(model, data, number, 2, sync_batchnorm=True, plugins=[SyncedNorms()])
+    running = {name: value.tolist() for name, value in model.state_dict().items() if "running" in name}
+    return found | tested(model, {"class": data.rows["test"].cut.labels.astype(np.int64)}) | {"running": running}
 
 
 def pretraining(number: int, folder: Path) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""What several processes (DDP) have computed, as one process would have: the outputs of batches, side by side.
+"""What several processes (DDP) have computed, as one process would have: the outputs of batches side by side, and sums.
 
 Each process has an equal number of batches, of different rows. torchmetrics gathers the tensors: it pads them to one
 shape and cuts them again. Nothing is pickled.
 """
 
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import torch
 from lightning_utilities.core.apply_func import apply_to_collection
@@ -33,9 +33,35 @@ def of_all_processes(batches: list[T], device: torch.device) -> list[T]:
     batches: collections of tensors, with the same structure and number in each process; device: of the model, where
     the processes can exchange tensors.
     """
-    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+    if not is_shared():
         return batches
     return [one for batch in batches for one in _of_each_process(batch, device)]
+
+
+def is_shared() -> bool:
+    """Whether this process computes together with others at present."""
+    return torch.distributed.is_available() and torch.distributed.is_initialized()
+
+
+class Sum(torch.autograd.Function):
+    """The sum of a tensor over all processes, `Sum.apply(tensor)`; its gradient is the sum of theirs.
+
+    torch has such a function, and calls it deprecated.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, tensor: Tensor) -> Tensor:  # noqa: ARG004  torch gives it
+        return _summed(tensor)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:  # noqa: ARG004
+        return _summed(gradient)
+
+
+def _summed(tensor: Tensor) -> Tensor:
+    total = tensor.clone(memory_format=torch.contiguous_format)
+    torch.distributed.all_reduce(total)
+    return total
 
 
 def _of_each_process(batch: T, device: torch.device) -> list[T]:

@@ -52,6 +52,8 @@ class SeriesRows(Dataset[SeriesBatch]):
 
     def __getitem__(self, draw: Draw) -> SeriesBatch:
         values, observed = self.arrays(draw.rows)
+        if draw.is_filler:  # no norm counts it
+            values[:], observed[:] = 0.0, False
         window = np.bincount(self.cut.labels[draw.window], minlength=self.head.num_classes)
         return SeriesBatch(
             values=torch.from_numpy(values),

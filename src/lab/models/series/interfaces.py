@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lab.models.gathering import Sum, is_shared
+
 
 class Net(nn.Module, ABC):
     """values (B, T, C) float32, 0 where `observed` (B, T, C) bool is False -> features (B, dimension).
@@ -67,10 +69,15 @@ class MaskedBatchNorm(nn.BatchNorm1d):
     variance, as in torch.
     """
 
+    is_synced = False
+    """Whether statistics in training are of all processes (DDP), as with `trainer.sync_batchnorm`."""
+
     def forward(self, hidden: Tensor, kept: Tensor | None = None) -> Tensor:
         """Normalise hidden (B, C, T) where kept (B, T) is true, and return 0 elsewhere; None keeps everything."""
-        if kept is None:
+        if kept is None and not (self.training and self.is_synced and is_shared()):
             return super().forward(hidden)
+        if kept is None:
+            kept = torch.ones_like(hidden[:, 0], dtype=torch.bool)
         weight = kept[:, None].to(hidden.dtype)
         if not self.training:
             return super().forward(hidden) * weight
@@ -79,9 +86,9 @@ class MaskedBatchNorm(nn.BatchNorm1d):
         return (normal * self.weight[:, None] + self.bias[:, None]) * weight
 
     def _batch_statistics(self, hidden: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-        count = weight.sum().clamp(min=1)
-        mean = (hidden * weight).sum((0, 2)) / count
-        variance = ((hidden - mean[:, None]).square() * weight).sum((0, 2)) / count
+        sums = self._of_all(torch.cat([(hidden * weight).sum((0, 2)), weight.sum()[None]]))
+        mean, count = sums[:-1] / sums[-1].clamp(min=1), sums[-1].detach().clamp(min=1)
+        variance = self._of_all(((hidden - mean[:, None]).square() * weight).sum((0, 2))) / count
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -92,6 +99,12 @@ class MaskedBatchNorm(nn.BatchNorm1d):
             self.running_mean.lerp_(mean.to(self.running_mean.dtype), self.momentum)
             self.running_var.lerp_(unbiased.to(self.running_var.dtype), self.momentum)
         return mean, variance
+
+    def _of_all(self, sums: Tensor) -> Tensor:
+        if not (self.is_synced and is_shared()):
+            return sums
+        total: Tensor = Sum.apply(sums)  # type: ignore[no-untyped-call]  # torch has no types for it
+        return total
 
 
 def mask_of(kept: Tensor, whole: bool) -> Tensor | None:
