@@ -34,6 +34,9 @@ def missing(config: Config, environment: Mapping[str, str] | None = None) -> lis
     if (world.size == own * nodes and world.num_local == own) or _runs_alone(world, own * nodes):
         return []
     problem = f"{world.starter} has started {world.size} processes, {world.num_local} on each machine"
+    if config.resume is not None:
+        fitting = f"as many processes as the run began with: --nnodes={nodes} --nproc-per-node={own}"
+        return [Mistake("resume", problem, fitting, config.resume)]
     fitting = f"trainer.strategy=ddp trainer.devices={world.num_local} trainer.num_nodes={world.num_nodes}"
     return [Mistake("trainer.devices", problem, fitting, own)]
 

@@ -1,12 +1,15 @@
 """Lightning's view of the ranks that `lab`, torchrun or SLURM has started: all are there when the Trainer is made."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from lightning.fabric.plugins import ClusterEnvironment
 from lightning.pytorch.strategies import DDPStrategy
 
 from lab.config.rules.trainer import UNUSED
-from lab.core.processes.world import World
+from lab.config.schema import TrainerConfig
+from lab.core.errors import Mistake
+from lab.core.processes.world import World, num_devices
 
 
 class StartedRanks(ClusterEnvironment):
@@ -53,9 +56,30 @@ class StartedRanks(ClusterEnvironment):
         return self.world.rank // self.world.num_local
 
 
-def strategy(name: str, world: World | None) -> dict[str, Any]:
-    """The arguments of the Trainer that say on how many devices it trains. world: None for one device."""
+def lacking_devices(config: TrainerConfig, num_gpus: int) -> Iterator[Mistake]:
+    """Yield what several devices of a run need and this machine does not have. num_gpus: 0 for a run on the CPU."""
+    own, devices = num_devices(config.devices) or 1, config.devices
+    if num_gpus:
+        if own > num_gpus or (isinstance(devices, tuple) and max(devices) >= num_gpus):
+            shown = list(devices) if isinstance(devices, tuple) else devices
+            yield Mistake("trainer.devices", f"torch sees {num_gpus} GPUs", f"trainer.devices={num_gpus}", shown)
+    elif isinstance(devices, tuple):
+        yield Mistake("trainer.devices", "lists GPUs, and torch sees none", f"trainer.devices={own}", list(devices))
+    if not num_gpus and config.sync_batchnorm and own * config.num_nodes > 1:
+        key = "trainer.sync_batchnorm"
+        yield Mistake(key, "needs GPUs: torch has no such layer for a CPU", f"{key}=false", True)
+
+
+def gpu_index(config: TrainerConfig, world: World | None) -> int:
+    """The number of the GPU of a rank: its own in the list of `trainer.devices`, or that of the rank."""
+    local = 0 if world is None else world.local_rank
+    return config.devices[local] if isinstance(config.devices, tuple) else local
+
+
+def strategy(config: TrainerConfig, accelerator: str, world: World | None) -> dict[str, Any]:
+    """The arguments of the Trainer that say on which devices it trains. world: None for one device."""
     if world is None:
-        return {"devices": 1}
-    ddp = DDPStrategy(find_unused_parameters=name == UNUSED)
-    return {"devices": world.num_local, "num_nodes": world.num_nodes, "strategy": ddp}
+        return {"devices": [gpu_index(config, None)] if accelerator == "gpu" else 1}
+    ddp = DDPStrategy(find_unused_parameters=config.strategy == UNUSED)
+    devices = list(config.devices) if isinstance(config.devices, tuple) else world.num_local
+    return {"devices": devices, "num_nodes": world.num_nodes, "strategy": ddp}

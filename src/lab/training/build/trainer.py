@@ -39,7 +39,7 @@ from lab.core.machine_faults import MachineRefusal
 from lab.core.processes.world import World
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.reporting.process_reporter import connected
-from lab.training.build.strategy import StartedRanks, strategy
+from lab.training.build.strategy import StartedRanks, lacking_devices, strategy
 from lab.training.residual.request import has_base
 from lab.training.shared_decision import shared_decision
 
@@ -93,13 +93,15 @@ def hardware(config: TrainerConfig, record: Mapping[str, Any] | None = None, sha
     """The accelerator and the precision that a run uses.
 
     record: of the run that is resumed or tested again, which keeps the precision that `auto` chose there; shared:
-    folder of the multirun, whose jobs use the same precision. Raises RequestError if a GPU is requested and there is
-    none.
+    folder of the multirun, whose jobs use the same precision. Raises RequestError if GPUs are requested that are not
+    there.
     """
     has_gpu = torch.cuda.is_available()
     if config.accelerator == "gpu" and not has_gpu:
         raise MachineRefusal(Mistake("trainer.accelerator", "torch sees no GPU", "trainer.accelerator=auto", "gpu"))
     accelerator: Literal["cpu", "gpu"] = "gpu" if has_gpu and config.accelerator != "cpu" else "cpu"
+    if mistakes := list(lacking_devices(config, torch.cuda.device_count() if accelerator == "gpu" else 0)):
+        raise MachineRefusal(mistakes)
     requested: Any = config.precision
     if requested == precision.AUTO and record is not None:
         used = ((record.get("requested") or {}).get("trainer.precision") or {}).get("used")
@@ -228,7 +230,7 @@ def trainer(
     return pl.Trainer(
         default_root_dir=folder,
         accelerator=where.accelerator,
-        **strategy(chosen.strategy, world),
+        **strategy(chosen, where.accelerator, world),
         precision=where.precision,  # type: ignore[arg-type]  # one of the names that `precision.resolve` gives
         max_epochs=num_epochs,
         min_epochs=chosen.min_epochs,

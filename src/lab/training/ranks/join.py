@@ -20,6 +20,7 @@ from lab.core.errors import EXIT_DONE, EXIT_FAILED, EXIT_INTERRUPTED, RequestErr
 from lab.core.processes.world import World
 from lab.training import tune
 from lab.training.build import trainer as parts
+from lab.training.build.strategy import gpu_index
 from lab.training.faults.out_of_memory import is_out_of_memory
 from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.ranks.meeting import Meeting, share_weights
@@ -36,6 +37,7 @@ def main() -> int:
     """Join the run that has started this process; return the exit code."""
     threading.Thread(target=_end_with_rank_zero, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
+    logging.getLogger("lab").setLevel(logging.ERROR)  # rank 0 gives the warnings of a run
     variables = os.environ
     size = int(variables["WORLD_SIZE"])
     rank, port = int(variables["RANK"]), int(variables["MASTER_PORT"])
@@ -76,7 +78,7 @@ def _fit(meeting: Meeting, message: dict[str, Any]) -> None:
     where = parts.Hardware(message["accelerator"], message["precision"], None)
     on_gpu = where.accelerator == "gpu"
     if on_gpu:
-        torch.cuda.set_device(meeting.world.local_rank)
+        torch.cuda.set_device(gpu_index(config.trainer, meeting.world))
     settle_machine(config)
     material = prepare(config, run, where, fresh=False)
     refuse_other_data("trainer.devices", run.read(), config, material, run)

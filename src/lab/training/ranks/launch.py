@@ -24,8 +24,10 @@ from lab.core.errors import RunError
 from lab.core.machine_faults import MachineError
 from lab.core.processes.world import World, num_ranks, started_outside
 from lab.core.record.run_folder import RunFolder
+from lab.training.build.strategy import gpu_index
 from lab.training.build.trainer import Hardware
 from lab.training.ranks.meeting import Meeting, share_weights
+from lab.training.ranks.watch import watching
 from lab.training.session import num_threads, resume_command
 
 log = logging.getLogger(__name__)
@@ -35,6 +37,8 @@ LAST_WORD_S = 3.0
 """Seconds in which the reason of a rank that failed must have arrived."""
 END_S = 20.0
 """Seconds that the other ranks may take to end after the run."""
+LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL")
+"""In the message of a RuntimeError of torch's reductions, whose other end is gone."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -66,29 +70,31 @@ class Ranks:
     def fit(self, model: nn.Module, **message: Any) -> Iterator[None]:
         """Let the other ranks take part in the fit of the block. message: what they need besides the config.
 
-        Raises RunError with the reason of the rank that failed first, MachineError where its process was ended.
+        Raises RunError with the reason of the rank that failed first, MachineError where its process was ended,
+        KeyboardInterrupt where it did not answer after a stop from outside.
         """
         on_gpu = self.message["accelerator"] == "gpu"
-        try:
-            number = self.meeting.send({"kind": "fit", **self.message, **message})
-            self.meeting.await_ready(number, self._refuse_dead)
-            with self.meeting.group(number, on_gpu):
-                if self.message["config"]["cache"]["hidden_states"]:
-                    share_weights(model)
-                yield
-        except RunError:
-            raise
-        except RuntimeError as error:
-            if (failure := self._failure(LAST_WORD_S)) is not None:
-                raise failure from error
-            raise
+        with watching(self.processes) as watch:
+            try:
+                number = self.meeting.send({"kind": "fit", **self.message, **message})
+                self.meeting.await_ready(number, self._refuse_dead)
+                with self.meeting.group(number, on_gpu):
+                    if self.message["config"]["cache"]["hidden_states"]:
+                        share_weights(model)
+                    yield
+            except RuntimeError as error:
+                if watch.was_needed:
+                    raise KeyboardInterrupt from error
+                if not isinstance(error, RunError) and (failure := self._failure(LAST_WORD_S, error)) is not None:
+                    raise failure from error
+                raise
 
     def _refuse_dead(self) -> None:
         if (failure := self._failure(0.0)) is not None:
             raise failure
 
-    def _failure(self, patience_s: float) -> RunError | None:
-        """The error of another rank, as it has reported it, or as the end of its process shows."""
+    def _failure(self, patience_s: float, own: Exception | None = None) -> RunError | None:
+        """The error of another rank, as it has reported it, or as the end of its process shows, or `own` error."""
         until = time.monotonic() + patience_s
         while True:
             for rank, reported in self.meeting.failures().items():
@@ -98,13 +104,18 @@ class Ranks:
                 how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
                 return MachineError(f"the process of rank {rank} {how}{self._advice(rank)}")
             if time.monotonic() >= until:
-                return None
+                break
             time.sleep(0.05)
+        is_lost = own is not None and any(words in str(own) for words in LOST)
+        return MachineError(f"the connection to another rank was lost{self._resume()}") if is_lost else None
 
     def _advice(self, rank: int) -> str:
-        output, resumes = log_file(self.run, rank), f"; to resume: {resume_command(self.run)}"
+        output = log_file(self.run, rank)
         printed = f"; it printed {output}" if output.is_file() and output.stat().st_size else ""
-        return printed + (resumes if self.run.last.exists() else "")
+        return printed + self._resume()
+
+    def _resume(self) -> str:
+        return f"; to resume: {resume_command(self.run)}" if self.run.last.exists() else ""
 
 
 def log_file(run: RunFolder, rank: int) -> Path:
@@ -128,7 +139,7 @@ def started(config: Config, run: RunFolder, where: Hardware) -> Iterator[Ranks |
     }
     with _environment(config.trainer, world) as environment:
         if where.accelerator == "gpu":
-            torch.cuda.set_device(world.local_rank)
+            torch.cuda.set_device(gpu_index(config.trainer, world))
         ranks = Ranks(Meeting(world), run, message)
         with _processes(ranks, run, environment):
             yield ranks

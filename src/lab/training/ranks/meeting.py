@@ -85,7 +85,7 @@ class Meeting:
     def group(self, number: int, on_gpu: bool) -> Iterator[None]:
         """The process group of the fit that message `number` began, for the duration of the block.
 
-        With GPUs, tensors on the CPU have a group of their own.
+        With GPUs, of which each rank has set its own, tensors on the CPU have a group besides.
         """
         distributed.init_process_group(
             "cpu:gloo,cuda:nccl" if on_gpu else "gloo",
@@ -93,7 +93,7 @@ class Meeting:
             rank=self.world.rank,
             world_size=self.world.size,
             timeout=SILENCE,
-            device_id=torch.device("cuda", self.world.local_rank) if on_gpu else None,
+            device_id=torch.device("cuda", torch.cuda.current_device()) if on_gpu else None,
         )
         try:
             yield
