@@ -7,7 +7,9 @@ import torch
 from lightning.pytorch.strategies import DDPStrategy
 from torch import nn
 
+from lab.core.errors import RequestError
 from lab.models.series.interfaces import MaskedBatchNorm
+from lab.training.build import ddp
 from lab.training.build.ddp import Ddp, SyncedNorms
 
 
@@ -28,7 +30,13 @@ def test_only_a_mean_of_whole_numbers_is_taken_in_double(
     assert (given[0][0].dtype, float(given[0][0]), given[0][1]) == (dtype, float(tensor), op)
 
 
-def test_masked_norms_stay_and_are_told_to_share() -> None:
+def test_a_norm_of_torch_on_a_cpu_is_refused() -> None:
+    with pytest.raises(RequestError, match=r"trainer\.sync_batchnorm=false"):
+        SyncedNorms().apply(nn.Sequential(nn.BatchNorm1d(2)))
+
+
+def test_masked_norms_stay_and_are_told_to_share(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ddp, "refuse_on_cpu", lambda norm: None)
     model = nn.Sequential(nn.Linear(2, 2), nn.ModuleList([MaskedBatchNorm(2), nn.BatchNorm1d(2)]))
     synced = SyncedNorms().apply(model)
     kinds = [type(each).__name__ for each in synced[1]]  # type: ignore[index]

@@ -40,9 +40,7 @@ def test_ranks_as_lightning_asks_for_them() -> None:
     [
         ([], 0, []),
         (["trainer.devices=2"], 0, []),
-        (["trainer.devices=2", "trainer.sync_batchnorm=true"], 0, ["trainer.sync_batchnorm"]),
-        (["trainer.devices=2", "trainer.sync_batchnorm=true"], 2, []),
-        (["trainer.sync_batchnorm=true"], 0, []),
+        (["trainer.devices=2", "trainer.sync_batchnorm=true"], 0, []),
         (["trainer.devices=[0,1]"], 0, ["trainer.devices"]),
         (["trainer.devices=[0,2]"], 2, ["trainer.devices"]),
         (["trainer.devices=4"], 2, ["trainer.devices"]),

@@ -10,6 +10,7 @@ from lightning.pytorch.plugins import TorchSyncBatchNorm
 from lightning.pytorch.strategies import DDPStrategy
 from torch import Tensor, nn
 
+from lab.core.errors import Mistake, RequestError
 from lab.models.series.interfaces import MaskedBatchNorm
 
 
@@ -22,10 +23,20 @@ class Ddp(DDPStrategy):
         return super().reduce(tensor, group, reduce_op)
 
 
+def refuse_on_cpu(norm: nn.Module) -> None:
+    """Raises RequestError for a batch norm on a CPU, for which torch has no layer that shares statistics."""
+    if any(parameter.device.type == "cpu" for parameter in norm.parameters()):
+        key, problem = "trainer.sync_batchnorm", f"torch shares the statistics of a {type(norm).__name__} on GPUs only"
+        raise RequestError(Mistake(key, problem, f"{key}=false", True))
+
+
 class SyncedNorms(TorchSyncBatchNorm):
     """As its base; the masked norms of `lab` stay and share their statistics themselves, on a CPU too."""
 
     def apply(self, model: nn.Module) -> nn.Module:
+        """Raises RequestError for a batch norm of torch on a CPU."""
+        if isinstance(model, nn.modules.batchnorm._BatchNorm) and not isinstance(model, MaskedBatchNorm):
+            refuse_on_cpu(model)
         if isinstance(model, MaskedBatchNorm):
             model.is_synced = True
             return model

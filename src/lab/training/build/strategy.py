@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from lightning.fabric.plugins import ClusterEnvironment
-from lightning.pytorch.strategies import DDPStrategy
 
 from lab.config.rules.trainer import UNUSED
 from lab.config.schema import TrainerConfig
 from lab.core.errors import Mistake
 from lab.core.processes.world import World, num_devices
+from lab.training.build.ddp import Ddp
 
 
 class StartedRanks(ClusterEnvironment):
@@ -65,9 +65,6 @@ def lacking_devices(config: TrainerConfig, num_gpus: int) -> Iterator[Mistake]:
             yield Mistake("trainer.devices", f"torch sees {num_gpus} GPUs", f"trainer.devices={num_gpus}", shown)
     elif isinstance(devices, tuple):
         yield Mistake("trainer.devices", "lists GPUs, and torch sees none", f"trainer.devices={own}", list(devices))
-    if not num_gpus and config.sync_batchnorm and own * config.num_nodes > 1:
-        key = "trainer.sync_batchnorm"
-        yield Mistake(key, "needs GPUs: torch has no such layer for a CPU", f"{key}=false", True)
 
 
 def gpu_index(config: TrainerConfig, world: World | None) -> int:
@@ -80,6 +77,6 @@ def strategy(config: TrainerConfig, accelerator: str, world: World | None) -> di
     """The arguments of the Trainer that say on which devices it trains. world: None for one device."""
     if world is None:
         return {"devices": [gpu_index(config, None)] if accelerator == "gpu" else 1}
-    ddp = DDPStrategy(find_unused_parameters=config.strategy == UNUSED)
+    ddp = Ddp(find_unused_parameters=config.strategy == UNUSED)
     devices = list(config.devices) if isinstance(config.devices, tuple) else world.num_local
     return {"devices": devices, "num_nodes": world.num_nodes, "strategy": ddp}

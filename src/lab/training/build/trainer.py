@@ -39,6 +39,7 @@ from lab.core.machine_faults import MachineRefusal
 from lab.core.processes.world import World
 from lab.core.record.run_folder import RunFolder
 from lab.sweep.reporting.process_reporter import connected
+from lab.training.build.ddp import SyncedNorms
 from lab.training.build.strategy import StartedRanks, lacking_devices, strategy
 from lab.training.residual.request import has_base
 from lab.training.shared_decision import shared_decision
@@ -253,9 +254,14 @@ def trainer(
         enable_model_summary=False,  # `callbacks` adds it
         callbacks=parts.every,
         logger=loggers or False,
-        plugins=[DirectCheckpointIO(), *([] if world is None else [StartedRanks(world)])],
+        plugins=[DirectCheckpointIO(), *([] if world is None else _together(world, chosen.sync_batchnorm))],
         **limits,
     )
+
+
+def _together(world: World, sync_batchnorm: bool) -> list[Any]:
+    """Lightning's plugins of one rank of several."""
+    return [StartedRanks(world), *([SyncedNorms()] if sync_batchnorm else [])]
 
 
 def _validation_steps_before_training(config: Config) -> int:
