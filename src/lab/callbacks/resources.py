@@ -17,7 +17,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lab.callbacks.loop.agreement import summed
+from lab.callbacks.loop.agreement import is_first, is_shared, summed
 
 GIB = 2**30
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")
@@ -122,7 +122,7 @@ class Resources(Callback):
         return {
             "per_epoch_s": list(self.per_epoch_s),
             "totals": dict(self._totals),
-            "epoch": self._epoch | {"train_s": self._train_s()},
+            "epoch": _of_all_ranks(self._epoch) | {"train_s": self._train_s()},
             "epoch_s": self._wall_s(),
             "peak_rss_gib": self._peak_rss_gib,
             "peak_gpu_gib": self._peak_gpu_gib,
@@ -131,6 +131,8 @@ class Resources(Callback):
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.per_epoch_s = list(state_dict["per_epoch_s"])
         self._totals, self._epoch = dict(state_dict["totals"]), dict(state_dict["epoch"])
+        if is_shared() and not is_first():  # the counts of the epoch are those of all ranks, and are added up again
+            self._epoch = dict.fromkeys(self._epoch, 0.0) | {"train_s": self._epoch["train_s"]}
         self._epoch_s = state_dict["epoch_s"]
         self._peak_rss_gib, self._peak_gpu_gib = state_dict["peak_rss_gib"], state_dict["peak_gpu_gib"]
 

@@ -150,10 +150,12 @@ def test_tasks_of_slurm_meet_by_their_environment(tmp_path: Path) -> None:
 @pytest.mark.slow  # a sweep of two trials
 def test_trials_of_a_sweep_start_their_own_ranks(tmp_path: Path) -> None:
     words = [*SETTINGS, *TWO, "trainer.max_epochs=1", "baselines.enabled=false"]
-    sweep = start(["-m", *words, "optimizer.lr=1e-3,1e-4", "hydra.launcher.slots=1", f"hydra.sweep.dir={tmp_path}"])
+    sweep = start(
+        ["-m", *words, "optimizer.lr=1e-3,1e-4", "hydra.launcher.slots=1", f"hydra.sweep.dir={tmp_path / 'sweep'}"]
+    )
     said = sweep.communicate(timeout=LIMIT_S)
     assert sweep.returncode == 0, said
-    runs = [RunFolder(tmp_path / str(number)) for number in range(2)]
+    runs = [RunFolder(tmp_path / "sweep" / str(number)) for number in range(2)]
     assert [run.read()["status"] for run in runs] == ["completed", "completed"]
     assert json.loads((runs[1].path / "run.json").read_text())["sweep"]["trial"] == 1
 

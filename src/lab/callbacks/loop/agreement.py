@@ -15,6 +15,11 @@ def is_shared() -> bool:
     return distributed.is_available() and distributed.is_initialized()
 
 
+def is_first() -> bool:
+    """Return whether this process is rank 0, or trains alone."""
+    return not is_shared() or distributed.get_rank() == 0
+
+
 def any_rank(*flags: bool) -> tuple[bool, ...]:
     """Return for each flag whether it is set in any rank. All ranks must call it at the same place."""
     if not is_shared():
