@@ -13,10 +13,10 @@ import optuna
 import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner
 
+from benchmarks.harness import proxy_server
+from benchmarks.harness.postgres_server import PostgresServer, free_port, postgres_server, programs
 from lab.sweep.storage.addresses import refuse_unreachable
 from lab.sweep.storage.optuna_storage import open_storage
-
-from .storage.postgres_server import PostgresServer, free_port, postgres_server, programs
 
 __all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "postgres", "proxy", "toy"]
 
@@ -114,7 +114,7 @@ def postgres(_postgres_server: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def proxy(postgres: PostgresServer) -> Iterator[str]:
     """The address of a gRPC proxy before an empty database."""
-    server = Path(__file__).parent / "storage" / "proxy_server.py"
+    server = Path(proxy_server.__file__)
     port = free_port()
     process = subprocess.Popen([sys.executable, str(server), postgres.url, str(port)], stderr=subprocess.DEVNULL)
     try:

@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from benchmarks.harness.postgres_server import PostgresServer, free_port
 from lab.core.errors import RequestError
 from lab.sweep.storage.addresses import (
     database_name,
@@ -12,8 +13,6 @@ from lab.sweep.storage.addresses import (
     refuse_unreachable,
     refuse_unusable,
 )
-
-from .postgres_server import PostgresServer, free_port
 
 
 @pytest.fixture

@@ -13,9 +13,8 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
+from benchmarks.harness.postgres_server import PostgresServer
 from lab.sweep.storage.optuna_storage import open_storage
-
-from .postgres_server import PostgresServer
 
 TRIAL = Path(__file__).with_name("stored_trial.py")
 URL = "sqlite:///study.db"

@@ -6,9 +6,8 @@ from pathlib import Path
 import optuna
 import pytest
 
+from benchmarks.harness.postgres_server import PostgresServer
 from lab.sweep.storage.database_lock import shared_lock, tables_lock
-
-from .postgres_server import PostgresServer
 
 
 def in_order(url: str, storage: optuna.storages.BaseStorage) -> list[str]:

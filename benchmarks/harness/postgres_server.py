@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SETTINGS = "fsync=off", "listen_addresses=127.0.0.1", "max_connections=100"
+SETTINGS = "listen_addresses=127.0.0.1", "max_connections=100"
 
 
 def programs() -> Path | None:
@@ -30,9 +30,9 @@ def free_port() -> int:
 
 
 class PostgresServer:
-    """One server. url: of its database, for SQLAlchemy."""
+    """One server. url: of its database, for SQLAlchemy; durable: whether each commit reaches the disk."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, durable: bool = False) -> None:
         where = programs()
         assert where is not None
         self.programs, self.data, self.log = where, folder / "data", folder / "log"
@@ -40,13 +40,15 @@ class PostgresServer:
         self.user = "postgres" if os.getuid() == 0 else getpass.getuser()
         if os.getuid() == 0:
             shutil.chown(folder, "postgres")
-        self.port = free_port()
+        self.port, self.durable = free_port(), durable
         self.url = f"postgresql://{self.user}@127.0.0.1:{self.port}/postgres"
         self._run("initdb", "--auth=trust", "--no-sync", "--encoding=UTF8", "--locale=C", "--pgdata", str(self.data))
 
     def start(self) -> None:
         """Start it and wait until it answers."""
-        options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"port={self.port}"))
+        options = " ".join(
+            f"-c {setting}" for setting in (*SETTINGS, f"fsync={'on' if self.durable else 'off'}", f"port={self.port}")
+        )
         options += f" -c unix_socket_directories={self.data.parent}"
         self._run("pg_ctl", "start", "--wait", "--pgdata", str(self.data), "--log", str(self.log), "-o", options)
 
@@ -74,10 +76,10 @@ class PostgresServer:
 
 
 @contextmanager
-def postgres_server() -> Iterator[PostgresServer]:
+def postgres_server(durable: bool = False) -> Iterator[PostgresServer]:
     """Start a server inside the block, and remove all of it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="lab-postgres-"))
-    server = PostgresServer(folder)
+    server = PostgresServer(folder, durable)
     server.start()
     try:
         yield server
