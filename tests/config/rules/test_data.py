@@ -1,5 +1,7 @@
 """Contradictions between keys of the data."""
 
+from typing import Any
+
 import pytest
 
 from .conftest import keys_of_mistakes
@@ -47,3 +49,40 @@ SETS = ("data.labels", "data.split_labels", "data.label_separator")
 )
 def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
     assert keys_of_mistakes(dict(zip(keys, values, strict=True))) == blamed
+
+
+def of(keys: tuple[str, ...], values: tuple[Any, ...]) -> list[str]:
+    return keys_of_mistakes(dict(zip(keys, values, strict=True)))
+
+
+@pytest.mark.parametrize(
+    ("key", "fine", "wrong"),
+    [
+        ("model.base", None, "linear"),
+        ("cache.hidden_states", False, True),
+        ("data.max_tokens", None, 4096),
+        ("data.max_rows.train", None, 100),
+        ("data.split.group", None, "equipo"),
+        ("data.split.folds", None, 5),
+        ("data.split.train_on_val", False, True),
+        ("data.split.refit", False, True),
+        ("data.split_labels", None, ["temas"]),
+        ("data.encoding", "UTF-8", "latin-1"),
+    ],
+)
+def test_what_needs_all_rows_is_refused(key: str, fine: Any, wrong: Any) -> None:
+    keys = ("data.streaming", key)
+    assert of(keys, (True, fine)) == []
+    assert of(keys, (True, wrong)) == [key]
+    assert of(keys, (False, wrong)) == []
+
+
+def test_models_that_are_solved_need_all_rows() -> None:
+    assert of(("data.streaming", "model.kind"), (True, "linear")) == ["model"]
+    assert of(("data.streaming", "model.kind"), (True, "ngram")) == []
+
+
+def test_a_buffer_without_a_stream_has_no_effect() -> None:
+    keys = ("data.streaming", "data.shuffle_buffer")
+    assert of(keys, (False, 1000)) == ["data.shuffle_buffer"]
+    assert of(keys, (True, 1000)) == []

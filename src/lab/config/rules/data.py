@@ -1,4 +1,4 @@
-"""Contradictions about the data: shares of a split, files, columns.
+"""Contradictions about the data: shares of a split, files, columns, and streamed rows, which are never all in memory.
 
 Pure functions of the values at their keys, as all rules; see `lab.config.rules`.
 """
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
+from lab.config.schema.text_data import SHUFFLE_BUFFER
 from lab.core.errors import Mistake, listed
 from lab.core.hydra_quoting import quoted
 
@@ -86,6 +87,40 @@ def _label_sets(labels: Sequence[str], split_labels: Sequence[str] | None, label
         yield Mistake("data.label_separator", problem, _assignment("data.split_labels", labels), label_separator)
 
 
+STREAMING, OFF = "data.streaming", "data.streaming=false"
+
+
+def _needs_all_rows(key: str, off: Any, reason: str, remedy: str) -> Rule:
+    """A rule for a setting that only `off` leaves possible."""
+
+    def rule(streaming: bool, value: Any) -> Found:
+        if streaming and value != off:
+            yield Mistake(
+                key, f"{reason}, and with data.streaming=true they stay on disk", f"{remedy}, or {OFF}", value
+            )
+
+    return (STREAMING, key), rule
+
+
+def _streamed_model(streaming: bool, kind: str) -> Found:
+    if streaming and kind == "linear":
+        problem = "is solved for all rows at once, and with data.streaming=true they stay on disk"
+        yield Mistake("model", problem, f"model=ngram, or {OFF}", "linear")
+
+
+def _buffer(streaming: bool, size: int) -> Found:
+    if not streaming and int(size) != SHUFFLE_BUFFER:
+        problem = "has no effect without data.streaming=true: rows in memory are shuffled all together"
+        yield Mistake("data.shuffle_buffer", problem, f"data.shuffle_buffer={SHUFFLE_BUFFER}", size)
+
+
+def _streamed_encoding(streaming: bool, encoding: str) -> Found:
+    if streaming and encoding.lower().replace("-", "").replace("_", "") != "utf8":
+        yield Mistake(
+            "data.encoding", "shards of JSON lines are read as UTF-8", f"data.encoding=utf-8, or {OFF}", encoding
+        )
+
+
 def _assignment(key: str, columns: Any) -> str:
     return quoted(key, list(columns))
 
@@ -109,4 +144,16 @@ RULES: tuple[Rule, ...] = (
     (("data.text", "data.labels"), _columns),
     (("data.labels", "data.split_labels", "data.label_separator"), _label_sets),
     (("data.max_windows", "model.kind", "cache.hidden_states"), _windows),
+    ((STREAMING, "model.kind"), _streamed_model),
+    ((STREAMING, "data.shuffle_buffer"), _buffer),
+    ((STREAMING, "data.encoding"), _streamed_encoding),
+    _needs_all_rows("model.base", None, "needs predictions for all training rows", "model.base=null"),
+    _needs_all_rows("cache.hidden_states", False, "keeps states of all training rows", "cache.hidden_states=false"),
+    _needs_all_rows("data.max_tokens", None, "needs the lengths of all rows", "data.max_tokens=null"),
+    _needs_all_rows("data.max_rows.train", None, "draws from all rows", "trainer.limit_train_batches=0.1"),
+    _needs_all_rows("data.split.group", None, "needs the groups of all rows", "files for data.val and data.test"),
+    _needs_all_rows("data.split.folds", None, "divides all rows", "data.split.folds=null"),
+    _needs_all_rows("data.split.train_on_val", False, "joins all rows", "data.split.train_on_val=false"),
+    _needs_all_rows("data.split.refit", False, "joins all rows", "data.split.refit=false"),
+    _needs_all_rows("data.split_labels", None, "needs the labels of all rows", "data.split_labels=null"),
 )

@@ -127,6 +127,9 @@ class Columned(Labelled):
     """What parts the labels of a set that is text; lists need none."""
 
 
+SHUFFLE_BUFFER = 50_000
+
+
 class Files(Columned):
     """The user's own files."""
 
@@ -146,6 +149,10 @@ class Files(Columned):
     """Encoding of the files."""
     quoting: Literal["auto", "double", "backslash", "none"] = "auto"
     """How quotes within quoted cells are written, of CSV and TSV files."""
+    streaming: bool = False
+    """Read the training rows from shards (Parquet, JSON lines) during training, for data larger than memory."""
+    shuffle_buffer: PositiveInt = SHUFFLE_BUFFER
+    """Streamed rows that are in memory and shuffled together."""
 
 
 class QuestionLeaks(Node):

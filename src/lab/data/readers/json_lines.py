@@ -33,20 +33,21 @@ class JsonLinesFile(RowFile):
     def write_rows(self, target: Path) -> Kinds:
         kinds: Kinds = {}
         with open_text(self.path, self.settings.encoding) as file:
-            rows = _parsed(file)
+            rows = parsed(file)
             head = list(itertools.islice(rows, _HEAD_LINES))
             names = dict.fromkeys(key for _, row in head for key in row)
             schema = pa.schema([(name, pa.string()) for name in names])
             with pa.ipc.new_stream(target, schema) as writer:
                 remaining = itertools.chain(head, rows)
                 while batch := list(itertools.islice(remaining, _BATCH_LINES)):
-                    columns = [_column(name, batch, kinds.setdefault(name, {})) for name in schema.names]
+                    columns = [column(name, batch, kinds.setdefault(name, {})) for name in schema.names]
                     writer.write_table(pa.Table.from_arrays(columns, schema=schema))
         return kinds
 
 
-def _parsed(lines: Iterator[str]) -> Iterator[Numbered]:
-    for number, line in enumerate(lines, 1):
+def parsed(lines: Iterator[str], first: int = 1) -> Iterator[Numbered]:
+    """Yield the objects of lines that are not blank. first: number of the first line. Raises ValueError."""
+    for number, line in enumerate(lines, first):
         if not line.strip():
             continue
         try:
@@ -58,7 +59,7 @@ def _parsed(lines: Iterator[str]) -> Iterator[Numbered]:
         yield number, row
 
 
-def _column(name: str, rows: Sequence[Numbered], first_lines: dict[str, int]) -> Any:
+def column(name: str, rows: Sequence[Numbered], first_lines: dict[str, int]) -> Any:
     """Return a column as a string array; add the first line of each kind of value to `first_lines`."""
     values = [row.get(name) for _, row in rows]
     present = set(map(type, values)) - {type(None)}

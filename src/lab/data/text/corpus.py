@@ -6,7 +6,7 @@ content give the same corpus whatever the files' names. Cost: about 20 microseco
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +21,8 @@ from lab.data.text.checks.row_checks import check_leaks, check_rows
 from lab.data.text.label_survey import survey
 from lab.data.text.source import Source, open_source
 from lab.data.text.splits import SplitRows, Splits, make_splits, with_val_in_train
+from lab.data.text.streaming.scan import Stream
+from lab.data.text.streaming.summary import stream_facts, stream_note
 from lab.data.text.text_columns import ColumnTexts, Texts
 
 __all__ = ["Corpus", "Rows", "Texts", "load"]
@@ -58,6 +60,8 @@ class Corpus:
     facts: dict[str, object]
     notes: tuple[str, ...]
     fingerprint: str
+    stream: Stream | None = None
+    """Shards with all training rows, of which `train` is a sample; the counts of the heads are of all rows."""
 
 
 def load(data: Labelled, cache: Path) -> Corpus:
@@ -73,6 +77,8 @@ def load(data: Labelled, cache: Path) -> Corpus:
     checks = [check_rows(surveys, values)]
     refuse_if_any(checks[0].mistakes)
     splits = make_splits(surveys, data)
+    if source.stream is not None:
+        splits = replace(splits, drawn=source.stream.drawn, kept_together="text")
     heads, labels = _labelled(source, splits, encoders)
     texts = {name: _texts(source, part) for name, part in splits.parts.items()}
     checks += [check_classes(heads), unvalidated_classes(heads, labels["val"])]
@@ -86,8 +92,10 @@ def load(data: Labelled, cache: Path) -> Corpus:
         name: Rows(texts[name], labels[name], _probabilities(source, part), part.rows)
         for name, part in splits.parts.items()
     }
-    fingerprint = _fingerprint(splits, heads, labels)
+    fingerprint = _fingerprint(splits, heads, labels, stream=source.stream)
     facts = {"name": source.name, "fingerprint": fingerprint} | _facts(splits, heads, data)
+    if source.stream is not None:
+        facts |= stream_facts(source.stream, facts)
     if data.split.folds is not None:
         facts |= {"validation": f"fold {data.split.fold} of {data.split.folds}"}
         facts |= {"compared_as": _fingerprint(splits, heads, labels, by_fold=False)}
@@ -96,7 +104,9 @@ def load(data: Labelled, cache: Path) -> Corpus:
     notes = (*splits.notes, *(note for check in checks for note in check.notes))
     if data.split.train_on_val:
         notes += ("train_on_val: val rows are trained on, so their scores mean nothing and the last epoch is kept",)
-    return Corpus(source.name, rows, heads, facts, notes, fingerprint)
+    if source.stream is not None:
+        notes = (stream_note(source.stream, len(splits.parts["train"])), *notes)
+    return Corpus(source.name, rows, heads, facts, notes, fingerprint, source.stream)
 
 
 def _labelled(
@@ -119,6 +129,8 @@ def _labelled(
             labels[name][head] = places[np.where(code == MISSING, len(encoder.names), code)]
         train = labels["train"][head]
         counts = np.bincount(train[train != MISSING], minlength=len(names)).tolist()
+        if source.stream is not None:
+            counts = list(source.stream.counts[head])
         heads.append(HeadSpec(head, tuple(names[place] for place in order), tuple(counts)))
     return tuple(heads), labels
 
@@ -152,7 +164,11 @@ def _facts(splits: Splits, heads: tuple[HeadSpec, ...], data: Labelled) -> dict[
 
 
 def _fingerprint(
-    splits: Splits, heads: tuple[HeadSpec, ...], labels: Mapping[str, Mapping[str, Ints]], by_fold: bool = True
+    splits: Splits,
+    heads: tuple[HeadSpec, ...],
+    labels: Mapping[str, Mapping[str, Ints]],
+    by_fold: bool = True,
+    stream: Stream | None = None,
 ) -> str:
     """A digest of rows and labels of each split. by_fold: False to be equal for all folds of the same rows."""
     digest = hashlib.blake2b(digest_size=16)
@@ -163,6 +179,8 @@ def _fingerprint(
         return digest.hexdigest()
     for head in heads:
         digest.update(repr((head.name, head.classes)).encode())
+    if stream is not None:
+        digest.update(repr((stream.digest, stream.shares)).encode())
     for name, part in splits.parts.items():
         digest.update(repr((name, len(part))).encode())
         digest.update(part.exact.astype("<u8").tobytes())

@@ -17,6 +17,7 @@ from lab.data.text.sources.base import ALL, Source, SourceKind, columns_of
 from lab.data.text.sources.files import FILES
 from lab.data.text.sources.generated import GENERATED
 from lab.data.text.sources.hub import HUB, IMDB
+from lab.data.text.sources.shards import SHARDS
 
 __all__ = ["ALL", "Source", "open_source", "shared_sources"]
 
@@ -39,6 +40,8 @@ def open_source(data: Labelled, cache: Path) -> Source:
 def _kind_of(data: Labelled) -> SourceKind:
     if data.kind in TEXT_SOURCES:
         return SourceKind(TEXT_SOURCES[data.kind])
+    if isinstance(data, Files) and data.streaming:
+        return SHARDS
     return next(kind for config, kind in SOURCES.items() if isinstance(data, config))
 
 

@@ -20,6 +20,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
+from lab.data.text.streaming.datamodule import StreamedTextDataModule
 from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
@@ -65,7 +66,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
         tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
         accumulation = accumulation_schedule(config)
-        data = TextDataModule(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
+        module = TextDataModule if corpus.stream is None else StreamedTextDataModule
+        data = module(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
         check_metrics(config, metric_names(corpus.heads, config.metrics.extra))
         _check_head(config, corpus.heads)
         if fresh:

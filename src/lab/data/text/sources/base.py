@@ -13,6 +13,7 @@ from lab.core.errors import RequestError
 from lab.data.readers.text_table import Table
 from lab.data.text.column_checks import missing_columns
 from lab.data.text.label_survey import Columns
+from lab.data.text.streaming.scan import Stream
 
 ALL = "all"
 """The one table of a source without splits."""
@@ -31,6 +32,8 @@ class Source:
     columns: Columns
     classes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     probabilities: dict[str, npt.NDArray[np.float32]] | None = None
+    stream: Stream | None = None
+    """Shards whose training rows `train` of `tables` only represents."""
 
 
 Inputs = Mapping[str, Mapping[object, str]]

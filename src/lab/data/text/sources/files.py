@@ -2,7 +2,7 @@
 
 import codecs
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lab.config.schema import Files
@@ -24,7 +24,18 @@ def open_files(data: Files, cache: Path) -> Source:
     paths_of = {key: (paths,) if isinstance(paths, str) else paths for key, paths in named.items() if paths}
     mistakes = _wrong_request(data, set(paths_of))
     mistakes += _unused_settings(data, [path for paths in paths_of.values() for path in paths])
+    tables = read_files(paths_of, data, cache, mistakes)
+    stacked = {ALL if key == "path" else key: table for key, table in tables.items()}
+    return Source(text_files.stem(Path(next(iter(paths_of.values()))[0])), stacked, columns_of(data))
+
+
+def read_files(
+    paths_of: Mapping[str, Sequence[str]], data: Files, cache: Path, mistakes: Sequence[Mistake] = ()
+) -> dict[str, Table]:
+    """Return the table of each key (`train`, say) of the files that it names. Raises RequestError with the mistakes of
+    all files and columns, and the `mistakes` that are known already."""
     columns, settings = columns_of(data), FileSettings(data.delimiter, data.encoding, data.quoting)
+    mistakes = list(mistakes)
     tables: dict[str, list[Table]] = {key: [] for key in paths_of}
     for key, paths in paths_of.items():
         for path in map(Path, paths):
@@ -39,8 +50,7 @@ def open_files(data: Files, cache: Path) -> Source:
             tables[key].append(table)
     if mistakes:
         raise RequestError(dict.fromkeys(mistakes))
-    stacked = {ALL if key == "path" else key: _stacked(parts, columns) for key, parts in tables.items()}
-    return Source(text_files.stem(Path(next(iter(paths_of.values()))[0])), stacked, columns)
+    return {key: _stacked(parts, columns) for key, parts in tables.items()}
 
 
 def _wrong_request(data: Files, keys: set[str]) -> list[Mistake]:

@@ -1,0 +1,1 @@
+"""Training rows that are read from shards during training, for data that are larger than memory."""
