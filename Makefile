@@ -19,7 +19,7 @@ INSTALLED := $(VENV)/.installed
 LOWEST ?= .venv-lowest
 EXTRAS := dev mlflow tensorboard cmaes series peft dashboard joblib submitit ray postgres grpc explain onnx serve docs
 BENCHMARKS := speed.startup speed.steps speed.step_operations speed.host_waits speed.peers speed.frozen speed.recipe speed.techniques speed.sweep speed.memory
-MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed inference.serve_load
+MORE := speed.threads speed.page_faults speed.compile series.timer_frozen peft.memory peft.speed inference.serve_load text.rows
 
 .PHONY: train check check-slow check-lowest check-faults check-fuzz check-gpu docs bench bench-more bench-sweep
 
