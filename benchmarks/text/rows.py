@@ -21,8 +21,10 @@ from lab.data.text.maintenance.generator import generate
 
 PICTURE = measuring.ROOT / "docs" / "img" / "rows.png"
 CHUNK, SHARD = 50_000, 250_000
-TRAINING = ["data=csv", "data.text=[text]", "data.labels=[modo,causa,prioridad]", "model=ngram", "data.batch_size=512",
-            "data.eval_batch_size=512", "trainer.max_epochs=1", "data.leaks.action=warn", "baselines.enabled=true"]  # fmt: skip
+TRAINING = [
+    "data=csv", "data.text=[text]", "data.labels=[modo,causa,prioridad]", "data.batch_size=512", "model=ngram",
+    "data.eval_batch_size=512", "trainer.max_epochs=1", "data.leaks.action=warn", "baselines.enabled=true",
+]  # fmt: skip
 WAYS = ("memory", "streamed")
 
 
