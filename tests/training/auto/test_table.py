@@ -46,6 +46,10 @@ def test_a_network_on_a_simple_model_needs_validation_rows() -> None:
     assert choose(replace(TEXTS, held_out=False), EVERYTHING).title == "beto"
 
 
+def test_streamed_texts_get_a_model_that_is_trained_by_steps() -> None:
+    assert choose(replace(TEXTS, classes=134, streamed=True), NOTHING).model == "ngram"
+
+
 def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:
     only = Machine(["distilbeto"], lambda: True)
     assert choose(TEXTS, only).model == "distilbeto"

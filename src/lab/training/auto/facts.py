@@ -38,8 +38,10 @@ def facts_of(config: Config) -> Facts:
     texts = corpus.splits["train"].texts
     places = np.linspace(0, len(texts) - 1, min(len(texts), NUM_TEXTS)).astype(np.int64)
     sample = next(texts.at(places).batches(NUM_TEXTS))
+    streamed = corpus.stream is not None
+    rows = len(texts) if corpus.stream is None else corpus.stream.num_train
     held_out = not (data.split.train_on_val or data.split.refit)
-    return Facts(LABELLED, len(texts), *classes_of(corpus.heads), language=language_of(sample), held_out=held_out)
+    return Facts(LABELLED, rows, *classes_of(corpus.heads), language_of(sample), held_out=held_out, streamed=streamed)
 
 
 def classes_of(heads: Sequence[HeadSpec]) -> tuple[int, float]:
