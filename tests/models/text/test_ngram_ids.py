@@ -9,7 +9,7 @@ import pytest
 
 from lab.core.batches import FlatIds
 from lab.models.text import ngram_ids
-from lab.models.text.ngram_ids import HashedNgrams, NgramSizes, words
+from lab.models.text.ngram_ids import HashedNgrams, NgramSizes, word_counts, words
 
 ALPHABET = "abcXYZ áéñÑ ΣσΟΔΟΣ 漢字 ½ﬁ İı ß\u0301\n\t_-9 ٣ \u200d 🙂 Å"
 BUCKETS, NUM_WORD_IDS = 5000, 2500
@@ -62,6 +62,11 @@ def test_texts_are_encoded_in_pieces_and_old_words_forgotten(monkeypatch: pytest
 def test_words_are_found_in_texts_with_the_character_that_separates_them() -> None:
     strange = [*texts(), "ñ\0ñ", "\0é"]
     assert words(strange) == [plain_words(text) for text in strange]
+
+
+def test_words_are_counted_as_they_are_found() -> None:
+    for some in (texts(), [], [""], ["a\nb c", "", "ñandú año", "½ vez", "Å_1 ß"]):
+        assert word_counts(some) == [len(plain_words(text)) for text in some]
 
 
 def test_no_texts_and_texts_without_words_have_no_ids() -> None:

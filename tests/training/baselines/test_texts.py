@@ -7,7 +7,7 @@ import numpy as np
 
 from lab.config.schema import BaselinesConfig
 from lab.core.batches import HeadSpec
-from lab.training.baselines.texts import MOST_FITTED, NGRAMS_PER_CHARACTER, affordable, units_per_row
+from lab.training.baselines.texts import MOST_FITTED, NGRAMS_PER_CHARACTER, affordable, evenly, units_per_row
 
 HEADS = (HeadSpec("cause", ("a", "b", "c"), (1, 1, 1)), HeadSpec("mode", ("x", "y"), (1, 1)))
 
@@ -36,3 +36,12 @@ def test_dear_rows_are_fewer_but_never_almost_none() -> None:
     assert affordable(config, MOST_FITTED / 20_000).max_rows == 20_000
     assert affordable(config, MOST_FITTED).max_rows == 1000
     assert affordable(BaselinesConfig(max_rows=100), MOST_FITTED).max_rows == 100
+
+
+def test_many_validation_rows_are_represented_by_some_of_them() -> None:
+    rows = np.arange(0, 1000, 2)
+    assert evenly(rows, 500)[0] is rows
+    assert evenly(rows, 500)[1] is None
+    kept, note = evenly(rows, 50)
+    assert (kept[0], kept[-1], len(set(kept.tolist()))) == (0, 998, 50)
+    assert note == "settings chosen on 50 of 500 validation rows"

@@ -24,7 +24,7 @@ from lab.core.batches import FlatIds
 from lab.core.files import Unreadable, regular, write_whole
 from lab.core.record.fields import count, keyed, optional, pair
 from lab.models.text.interfaces import TOKENIZER_FILE, BagEncoder
-from lab.models.text.ngram_ids import WORD, HashedNgrams, NgramSizes, folded, words
+from lab.models.text.ngram_ids import WORD, HashedNgrams, NgramSizes, folded, word_counts
 
 KIND = "ngram"
 PAD = 0
@@ -75,7 +75,7 @@ class NgramTokenizer:
 
     def lengths(self, texts: Sequence[str]) -> list[int]:
         """Number of words of each text."""
-        return [len(found) for found in words(texts)]
+        return word_counts(texts)
 
     def encode(self, texts: Sequence[str], max_length: int) -> list[list[int]]:
         """Ids of all n-grams of the first `max_length` words; an empty list for a text without words."""

@@ -25,6 +25,9 @@ CHARACTERS_AT_ONCE = 500_000
 WORD = re.compile(r"\w+")
 _SPACED = "".join(char if char.isalnum() or char == "_" else " " for char in map(chr, range(128)))
 """Of each ASCII character, itself or a space: what splits faster than a pattern finds."""
+_PLAIN = re.compile(r"[\x00-\x7fÀ-ÖØ-öø-ÿ]*")
+_IS_WORD = np.array([WORD.fullmatch(chr(byte)) is not None for byte in range(256)])
+"""Of each character of `_PLAIN`, whether it belongs to words."""
 _BETWEEN = "\0"
 """Stands between texts that are folded together: neither case nor normal forms reach across a control character."""
 
@@ -178,6 +181,19 @@ class _Codes(dict[str, int]):
 def words(texts: Sequence[str]) -> list[list[str]]:
     """The words of each text, folded."""
     return [text.translate(_SPACED).split() if text.isascii() else WORD.findall(text) for text in all_folded(texts)]
+
+
+def word_counts(texts: Sequence[str]) -> list[int]:
+    """The number of words of each text, without its words where folding keeps every letter a letter."""
+    is_plain = [_PLAIN.fullmatch(text) is not None for text in texts]
+    plain = [text for text, kept in zip(texts, is_plain, strict=True) if kept]
+    raw = np.frombuffer(("\n" + "\n".join(plain)).encode("latin-1"), np.uint8)
+    starts = _IS_WORD[raw[1:]] & ~_IS_WORD[raw[:-1]]
+    sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(starts)])
+    ends = np.cumsum([len(text) + 1 for text in plain]) - 1
+    counts = iter(np.diff(sums[ends], prepend=0).tolist() if plain else ())
+    others = iter(words([text for text, kept in zip(texts, is_plain, strict=True) if not kept]))
+    return [next(counts) if kept else len(next(others)) for kept in is_plain]
 
 
 def folded(text: str) -> str:

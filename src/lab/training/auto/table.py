@@ -22,7 +22,7 @@ class Facts:
     task: as in `lab.config.rules.tasks`; rows: of train; classes: of the head with most of them; rare_share: share of
     these with fewer than `RARE` rows; language: code of the texts', None: not known; timed: windows of a table with
     times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows; held_out:
-    whether no validation row is trained on, which a simple model below a network needs; streamed: the rows stay on disk.
+    whether no validation row is trained on, which a simple model below a network needs; streamed: rows stay on disk.
     """
 
     task: str

@@ -6,6 +6,7 @@ Cost: one unit is a stored n-gram of a row times a class; a core does about 30 m
 import logging
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,6 +31,10 @@ MOST_FITTED = 2e8
 """Units of a fit, about 10 s; beyond, fewer rows are drawn, since the cost rises faster than the rows."""
 
 
+MOST_CHOOSING = 20_000
+"""Validation rows that choose C and the n-grams; more would not change the choice, and each is scored per candidate."""
+
+
 def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModule, rows: SplitRows) -> SimpleModel:
     """All heads; where `rows` has validation rows, these choose C and the n-grams, and calibrate."""
     splits = data.corpus.splits
@@ -49,7 +54,12 @@ def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModul
                 f"{len(places):,}",
             )
         labels = {name: column[places] for name, column in train.labels.items()}
-        held_out = None if "val" not in rows else (splits["val"].texts.at(rows["val"]).batches(CHUNK), truth["val"])
+        held_out = None
+        if "val" in rows:
+            chosen_on, val_note = evenly(rows["val"], MOST_CHOOSING)
+            note = "; ".join(filter(None, [note, val_note])) or None
+            val = {name: column[chosen_on] for name, column in splits["val"].labels.items()}
+            held_out = splits["val"].texts.at(chosen_on).batches(CHUNK), val
         texts = train.texts.at(places).batches(CHUNK)
         fitted = TextLinear.fit(texts, labels, data.spec.heads, held_out, seed=SEED)
         arrays = {
@@ -72,6 +82,14 @@ def units_per_row(texts: Texts, heads: tuple[HeadSpec, ...]) -> float:
     lengths = pc.utf8_length(pa.array([text for batch in some.batches(CHUNK) for text in batch], pa.string()))
     characters = float(pc.mean(lengths).as_py() or 0.0)
     return NGRAMS_PER_CHARACTER * characters * sum(head.num_classes for head in heads)
+
+
+def evenly(rows: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64], str | None]:
+    """At most `most` of the rows, evenly spaced, and a note if they are fewer."""
+    if len(rows) <= most:
+        return rows, None
+    kept = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
+    return kept, f"settings chosen on {most:,} of {len(rows):,} validation rows"
 
 
 def affordable(config: BaselinesConfig, per_row: float) -> BaselinesConfig:
