@@ -4,9 +4,11 @@
 
 `model=ngram`, one epoch, batches of 512, all else as shipped (checks, baselines, calibration, review). Each run is a
 process with an empty cache. The slope between two sizes is of log(seconds) against log(rows): 1 means that twice the
-rows cost twice the time. Writes benchmarks/results/rows.json and, unless --quick, docs/img/rows.png.
+rows cost twice the time. Writes benchmarks/results/rows.json, in which sizes that are not measured again stay, and,
+unless --quick, docs/img/rows.png.
 """
 
+import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +28,8 @@ TRAINING = [
     "data.eval_batch_size=512", "trainer.max_epochs=1", "data.leaks.action=warn", "baselines.enabled=true",
 ]  # fmt: skip
 WAYS = ("memory", "streamed")
+KEYS = ("wall_s", "cpu_s", "train_s", "rest_s", "peak_rss_gib")
+SLOPES = ("cpu_s", "train_s", "rest_s")
 
 
 def table(start: int, num: int) -> Any:
@@ -62,12 +66,35 @@ def measured(num_rows: int, way: str, turn: int, extra: list[str]) -> measuring.
     return row | {"rest_s": row["wall_s"] - row["train_s"]}
 
 
+def earlier(options: Any) -> dict[str, list[measuring.Row]]:
+    """The rows of other sizes and ways that the file of results has already."""
+    path = (options.results or measuring.RESULTS) / "rows.json"
+    if options.quick or not path.is_file():
+        return {}
+    return dict(json.loads(path.read_text(encoding="utf-8"))["runs"])
+
+
+def sizes_of(rows: dict[str, list[measuring.Row]], way: str) -> list[int]:
+    """The numbers of rows that were measured, ascending."""
+    return sorted(int(name.split()[1].replace(",", "")) for name in rows if name.split()[0] == way)
+
+
+def slopes_of(rows: dict[str, list[measuring.Row]]) -> dict[str, dict[str, list[float]]]:
+    """Per way and measure, the slopes between neighbouring sizes."""
+    result = {}
+    for way in WAYS:
+        sizes = sizes_of(rows, way)
+        each = {key: [measuring.middle(rows[f"{way} {size:,}"], key) for size in sizes] for key in SLOPES}
+        result[way] = {key: slopes(sizes, values) for key, values in each.items()}
+    return result
+
+
 def slopes(sizes: list[int], seconds: list[float]) -> list[float]:
     """Slopes between neighbouring sizes in logarithms."""
     return (np.diff(np.log(seconds)) / np.diff(np.log(sizes))).tolist()
 
 
-def picture(rows: dict[str, list[measuring.Row]], sizes: list[int], target: Path) -> None:
+def picture(rows: dict[str, list[measuring.Row]], target: Path) -> None:
     """Seconds and memory against rows, both ways."""
     import matplotlib as mpl
 
@@ -76,7 +103,7 @@ def picture(rows: dict[str, list[measuring.Row]], sizes: list[int], target: Path
 
     figure, (time, memory) = pyplot.subplots(1, 2, figsize=(9, 3.6), constrained_layout=True)
     for color, way in zip(("#0072B2", "#D55E00"), WAYS, strict=True):
-        known = [size for size in sizes if f"{way} {size:,}" in rows]
+        known = sizes_of(rows, way)
         if not known:
             continue
         for key, style, what in (("train_s", "-", "training"), ("rest_s", "--", "all else")):
@@ -101,28 +128,25 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     options, where = measuring.arguments(parser), measuring.machine()
     sizes = [200, 400] if options.quick else options.rows
-    contestants = {
-        f"{way} {size:,}": lambda turn, size=size, way=way: measured(size, way, turn, options.overrides)
-        for size in sizes
-        for way in options.ways
-    }
-    rows = measuring.interleaved(contestants, options.repeats)
+    rows = earlier(options)
+    for size in sizes:
+        for way in options.ways:
+            name = f"{way} {size:,}"
+            run = {name: lambda turn, size=size, way=way: measured(size, way, turn, options.overrides)}
+            rows |= measuring.interleaved(run, options.repeats)
+            measuring.write("rows", options, where, {"runs": rows, "slopes": slopes_of(rows)})
     print(where)
-    keys = ("wall_s", "cpu_s", "train_s", "rest_s", "peak_rss_gib")
     cells = [
-        (name, *(f"{measuring.middle(turns, key):.2f}" for key in keys), measuring.f1_cells(turns))
+        (name, *(f"{measuring.middle(turns, key):.2f}" for key in KEYS), measuring.f1_cells(turns))
         for name, turns in rows.items()
     ]
     measuring.table(("way, rows", "wall s", "CPU s", "training s", "all else s", "RSS GiB", "test macro-F1"), cells)
-    of_way: dict[str, Any] = {}
-    for way in options.ways:
-        each = {key: [measuring.middle(rows[f"{way} {size:,}"], key) for size in sizes] for key in keys}
-        of_way[way] = {key: slopes(sizes, each[key]) for key in ("cpu_s", "train_s", "rest_s")}
-        shown = "; ".join(f"{key} " + " ".join(f"{slope:.2f}" for slope in of_way[way][key]) for key in of_way[way])
-        print(f"{way}: slopes {shown}")
-    measuring.write("rows", options, where, {"runs": rows, "slopes": of_way})
+    for way, of_way in slopes_of(rows).items():
+        print(
+            f"{way}: slopes", "; ".join(f"{key} {' '.join(f'{s:.2f}' for s in each)}" for key, each in of_way.items())
+        )
     if not options.quick:
-        picture(rows, sizes, PICTURE)
+        picture(rows, PICTURE)
 
 
 if __name__ == "__main__":
