@@ -71,7 +71,8 @@ def test_rows_that_cannot_be_read_keep_their_place(asked: Ask, tmp_path: Path, m
     assert rows[2]["text"] == "vibraci\ufffdn"
     listed = read_csv(tmp_path / "out.csv.rejected.csv")
     assert [(row["row"], row["reason"]) for row in listed] == [
-        ("2", "has no text"), ("3", "is not utf-8"), ("4", "has 2 cells, and the header has 3"),
+        ("2", "has no text"), ("3", "is not utf-8; encoding=latin-1 may read it"),
+        ("4", "has 2 cells, and the header has 3"),
         ("5", "has 4 cells, and the header has 3"),
     ]  # fmt: skip
     assert any("4 rows have no prediction" in line for line in done.lines)
@@ -247,6 +248,23 @@ def test_a_table_that_does_not_fit_the_run(asked: Ask, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match="no column of this name") as caught:
         asked("series", input=tmp_path / "lacks.csv")
     assert "columns=" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [("", "is empty"), ("hour,station,{}\n", "has no rows"), ("hour,station,{}\n2024-01-01,a,warm{}\n", "'warm'")],
+)
+def test_a_wrong_table_of_series_is_named(
+    asked: Ask, trained: Callable[[str], Path], tmp_path: Path, content: str, problem: str
+) -> None:
+    header = write_weather(tmp_path / "sound.csv", hours=30).read_text().split("\n")[0].split(",")[2:]
+    file = tmp_path / "wrong.csv"
+    file.write_text(content.format(",".join(header), ",1" * (len(header) - 1)))
+    with pytest.raises(RequestError) as raised:
+        asked("series", input=[str(tmp_path / "sound.csv"), str(file)])
+    assert [mistake.value for mistake in raised.value.mistakes] == [str(file)] * len(raised.value.mistakes)
+    assert problem in str(raised.value)
+    assert not (tmp_path / "out.csv").exists()
 
 
 def _refusals(new: Path, tmp_path: Path) -> dict[str, tuple[dict[str, object], str]]:

@@ -62,3 +62,10 @@ def test_a_file_of_a_report_means_the_report(tmp_path: Path, name: str) -> None:
     (report / "winner.json").unlink()
     (report / name).touch()
     assert "is a file" in refused(report / name) or name == "winner.json"
+
+
+def test_a_file_is_no_run_and_is_not_its_own_remedy(tmp_path: Path) -> None:
+    (tmp_path / "predictions.csv").touch()
+    with pytest.raises(RequestError, match="is a file, not a folder") as raised:
+        find_run(str(tmp_path / "predictions.csv"))
+    assert raised.value.mistakes[0].remedy == ""

@@ -29,6 +29,7 @@ STANDARD = "-"
 HEAD_LINES = 1000
 """Lines of JSON whose keys are the columns."""
 WRONG_ENCODING = "is not {}"
+OPEN_QUOTE = "opens a quote that nothing closes, so all lines below are read as a part of its cell"
 
 
 @dataclass(frozen=True)
@@ -177,23 +178,36 @@ def _csv(lines: Iterator[str], typed: str, delimiter: str, settings: Settings) -
         delimiter, first = settings.delimiter or mark, next(lines, "")
     if not first.strip():
         raise RequestError(Mistake("input", "is empty", value=typed))
-    reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter, **STYLES[settings.quoting])
+    source = _Lines(itertools.chain([first], lines))
+    reader = csv.reader(source, delimiter=delimiter, **STYLES[settings.quoting])
     columns = next(reader)
+    if source.ended:
+        raise RequestError(Mistake("input", f"its header {OPEN_QUOTE}", "close the quote", typed))
     _refuse_header(columns, typed, settings.encoding)
-    return Input(typed, columns, _csv_rows(reader, columns, settings.encoding, typed))
+    return Input(typed, columns, _csv_rows(reader, source, columns, settings.encoding, typed))
+
+
+class _Lines:
+    """Lines of which it is known whether a reader has asked for one more than there is: it does so in an open quote."""
+
+    def __init__(self, lines: Iterator[str]) -> None:
+        self.lines, self.ended = lines, False
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self.lines
+        self.ended = True
 
 
 def _refuse_header(columns: Sequence[str], typed: str, encoding: str) -> None:
     if wrong := [name for name in columns if not _sound(name)]:
-        raw = wrong[0].encode("utf-8", "surrogateescape")
-        remedy = f"encoding={single_byte_encoding([raw]) or 'latin-1'}"
-        raise RequestError(Mistake("input", f"its header {WRONG_ENCODING.format(encoding)}", remedy, typed))
+        problem = f"its header {WRONG_ENCODING.format(encoding)}"
+        raise RequestError(Mistake("input", problem, f"encoding={_likely_encoding(wrong)}", typed))
     if repeated := sorted({name for name in columns if list(columns).count(name) > 1}):
         raise RequestError(Mistake("input", f"has several columns of the name {listed(repeated)}", "rename one", typed))
 
 
 def _csv_rows(
-    reader: Iterator[list[str]], columns: list[str], encoding: str, typed: str
+    reader: Iterator[list[str]], source: _Lines, columns: list[str], encoding: str, typed: str
 ) -> Iterator[tuple[dict[str, Any], str | None]]:
     with readable(typed):
         for cells in reader:
@@ -203,10 +217,21 @@ def _csv_rows(
             if len(cells) != len(columns):
                 fault = f"has {len(cells)} cells, and the header has {len(columns)}"
                 cells = [*cells, *[""] * (len(columns) - len(cells))][: len(columns)]
+            if source.ended:
+                fault = OPEN_QUOTE
             if not all(cell.isascii() or _sound(cell) for cell in cells):
-                fault = WRONG_ENCODING.format(encoding)
+                fault = _wrong_encoding(cells, encoding)
                 cells = [_mended(cell) for cell in cells]
             yield dict(zip(columns, cells, strict=True)), fault
+
+
+def _wrong_encoding(texts: Sequence[str], encoding: str) -> str:
+    """Why a row cannot be read, with the encoding that its bytes are probably in."""
+    return f"{WRONG_ENCODING.format(encoding)}; encoding={_likely_encoding(texts)} may read it"
+
+
+def _likely_encoding(texts: Sequence[str]) -> str:
+    return single_byte_encoding([text.encode("utf-8", "surrogateescape") for text in texts]) or "latin-1"
 
 
 def _sound(text: str) -> bool:
@@ -238,7 +263,7 @@ def _json_rows(lines: Iterator[str], encoding: str, typed: str) -> Iterator[tupl
             if not line.strip():
                 continue
             if not _sound(line):
-                yield {}, WRONG_ENCODING.format(encoding)
+                yield {}, _wrong_encoding([line], encoding)
                 continue
             try:
                 cells = json.loads(line)

@@ -70,6 +70,8 @@ def new_windows(
     Raises RequestError for a table that cannot be read, has other steps, or has no group of `data.window` rows.
     """
     _, panel = read_panel(data, new=True)
+    if not len(panel.values):
+        raise RequestError(Mistake("input", "has no rows", value=data.path))
     actual = float(panel.step / np.timedelta64(1, "s"))
     if data.step == "time" and data.resample is None and panel.row_times is None and actual != step_s:
         problem = f"{data.path} has a row every {actual:g} s, and the run was trained on a row every {step_s:g} s"

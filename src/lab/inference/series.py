@@ -5,6 +5,7 @@ A new table stays in memory, as in training, because windows overlap. Shapes: B 
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -65,11 +66,13 @@ class SeriesPredictor(Predictor):
         return [self._opened(path, settings, columns) for path in paths]
 
     def _opened(self, path: str, settings: Settings, columns: Mapping[str, str]) -> Input:
+        if (file := Path(path).expanduser()).is_file() and not file.stat().st_size:
+            raise RequestError(Mistake("input", "is empty", value=path))
         table = table_settings(self.data, path, self.features, columns, settings.delimiter, settings.encoding)
         try:
             windows = new_windows(table, self.head, self.scaling, self.step_s)
         except RequestError as error:
-            raise RequestError(map(_for_new_rows, error.mistakes)) from error
+            raise RequestError(_for_new_rows(mistake, path) for mistake in error.mistakes) from error
         if windows.short:
             log.warning("%s: too few rows for a window: %s", path, listed([name or path for name in windows.short]))
         self._watch(windows)
@@ -163,10 +166,10 @@ def _scaling(facts: Mapping[str, Any], scale: str, run: RunFolder) -> dict[str, 
     return {"mean": numbers[0], "sd": numbers[1]}
 
 
-def _for_new_rows(mistake: Mistake) -> Mistake:
-    """A mistake of the run's data settings as one of the input, which has to fit them."""
+def _for_new_rows(mistake: Mistake, path: str) -> Mistake:
+    """A mistake of the run's data settings as one of an input, which has to fit them."""
     if not mistake.key.startswith("data."):
         return mistake
-    value = "" if mistake.value is None else f" ({mistake.key}={mistake.value})"
+    value = "" if mistake.value is None or mistake.key == "data.path" else f" ({mistake.key}={mistake.value})"
     remedy = "a table like that of the run, or 'columns={COLUMN_OF_RUN: COLUMN}'"
-    return Mistake("input", f"{mistake.problem}{value}", remedy)
+    return Mistake("input", f"{mistake.problem}{value}", remedy, path)

@@ -22,7 +22,8 @@ def find_run(typed: str) -> Path:
     if folder.is_file() and (folder.parent / "winner.json").is_file():
         folder = folder.parent
     if not folder.is_dir():
-        near = nearest(folder.name, [path.name for path in folder.parent.iterdir()] if folder.parent.is_dir() else [])
+        beside = [path.name for path in folder.parent.iterdir() if path.is_dir()] if folder.parent.is_dir() else []
+        near = nearest(folder.name, beside)
         problem = "is a file, not a folder" if folder.exists() else "there is no such folder"
         raise RequestError(Mistake("run", problem, quoted("run", folder.parent / near) if near else "", typed))
     if (folder / "config.yaml").exists() or (folder / "spec.json").exists():
