@@ -40,6 +40,7 @@ def open_page(browser, made_up: Path) -> Iterator:
         context = browser.new_context(viewport={"width": width, "height": height}, offline=True, **options)
         contexts.append(context)
         page = context.new_page()
+        page.set_default_timeout(120_000)  # a page of 5 MB on a machine that does other work
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on(

@@ -70,6 +70,7 @@ def build(request: ReportRequest, command: str) -> Report:
             made=datetime.now(UTC).isoformat(timespec="seconds"),
             folder=output,
             drift=drift,
+            docs=request.docs,
         )
         _write_winner(output, best)
         csv_tables.write(report)

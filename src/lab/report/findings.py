@@ -253,3 +253,5 @@ class Report:
     folder: Path
     drift: tuple[DriftFile, ...] = ()
     """Comparisons of new rows with those of a run."""
+    docs: str | None = None
+    """Address of the built documentation, which sections link to; None: the pages of the repository."""

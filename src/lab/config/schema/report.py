@@ -113,6 +113,9 @@ class ReportRequest(Node):
     """Early-termination policies to replay, as in conf/sweep."""
     drift: Texts
     """Drift files of predict.py drift=true to show."""
+    docs: str | None
+    """Address of the built documentation, which the sections of the page link to; null: the Markdown pages of the
+    repository that the report lies in."""
     log: str | None
     """File that an entry of an experiment log is appended to; null: none."""
     aim: str | None

@@ -15,7 +15,7 @@ from lab.core.record.run_folder import plain
 from lab.core.registry import FIGURES
 from lab.report.figures.gallery import compute_all
 from lab.report.findings import Report
-from lab.report.html import image_files, page_drift, page_groups, page_sections
+from lab.report.html import doc_links, image_files, page_drift, page_groups, page_sections
 from lab.report.html.page_table import table
 from lab.report.text.translate import Translator
 
@@ -52,7 +52,10 @@ def page(report: Report, data: Mapping[str, Any], words: Translator) -> str:
         "metric": report.runs.metric,
         "lang": words.lang,
     }
-    named = {f"title_{name}": words(f"section.{name}") for name in SECTIONS}
+    named = {
+        f"title_{name}": words(f"section.{name}") + doc_links.link(name, report.folder, report.docs, words)
+        for name in SECTIONS
+    }
     shown = [name for name in SECTIONS if report.drift or name != "drift"]
     links = "".join(f'<li><a href="#{name}">{words(f"section.{name}")}</a></li>' for name in shown)
     return Template(_file("page.html")).substitute(

@@ -4,6 +4,7 @@ from html import escape
 
 from lab.report.analysis.drift import drift_verdict
 from lab.report.findings import Report
+from lab.report.html import doc_links
 from lab.report.html.page_sections import number, table, table_rows
 from lab.report.sources.drift import DriftFile, DriftSubject
 from lab.report.text.translate import Translator
@@ -15,7 +16,8 @@ def drift(report: Report, words: Translator) -> str:
     if not files:
         return ""
     title, about = escape(words("section.drift")), escape(words("drift.about"))
-    head = f'<section id="drift" aria-labelledby="h-drift"><h2 id="h-drift">{title}</h2>'
+    link = doc_links.link("drift", report.folder, report.docs, words)
+    head = f'<section id="drift" aria-labelledby="h-drift"><h2 id="h-drift">{title}{link}</h2>'
     return f"{head}<p class='note'>{about}</p>{files}</section>"
 
 
