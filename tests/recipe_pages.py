@@ -21,7 +21,7 @@ ROOT = Path(__file__).parent.parent
 ENGLISH, SPANISH = ROOT / "docs" / "recipes", ROOT / "docs" / "es" / "recipes"
 NAMES = sorted(path.stem for path in ENGLISH.glob("*.md"))
 COPIED = ("benchmarks", "conf", "examples", "src", "pyproject.toml", "*.py")
-REFUSED = "exit code 2"
+REFUSED = re.compile(r"# (exit code|código de salida) 2$")
 PREAMBLE = """set -uo pipefail
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
 ended() { test "$1" -eq "$2" || { echo "exit code $1, not $2: $3"; exit 1; }; }
@@ -56,7 +56,7 @@ def script(text: str) -> str:
     lines = [PREAMBLE]
     for number, block in enumerate(block for kind, block in blocks(text) if kind == "bash"):
         for command in commands(block):
-            expected = 2 if command.endswith(REFUSED) else 0
+            expected = 2 if REFUSED.search(command) else 0
             plain = without_comment(command)
             lines.append(plain if plain.endswith("&") else f"{plain}\nended $? {expected} {shlex.quote(plain)}")
         lines.append(f"echo '@@@ {number}'")
