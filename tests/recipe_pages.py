@@ -71,7 +71,7 @@ def copy(folder: Path) -> None:
             take(path, folder / path.name)
 
 
-def outputs(text: str, folder: Path, limit_s: int = 1500) -> list[list[str]]:
+def outputs(text: str, folder: Path, limit_s: int = 3600) -> list[list[str]]:
     """Run the commands of a page in a copy at `folder`; return the lines that each block wrote. AssertionError where a
     command ended otherwise than the page says."""
     copy(folder)
