@@ -1,6 +1,7 @@
 """Temperatures find the true one, stay bounded with little to learn from, and never change a class."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from torchmetrics.functional.classification import multiclass_calibration_error
 
 from lab.core.batches import MISSING
 from lab.core.record.calibration_fields import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
+from lab.models import calibration
 from lab.models.calibration import AnswerRows, ClassRows, NotFitted, calibrated, fit_temperature, reliability
 
 
@@ -106,3 +108,18 @@ def test_answers_are_right_as_often_as_their_probability() -> None:
     assert fitted == pytest.approx(3.0, rel=0.15)
     assert reliability(*rows.best(fitted)).ece < 0.05 < reliability(*rows.best(1.0)).ece
     assert math.isfinite(fit_temperature(AnswerRows(np.zeros((20, 1)), np.zeros(20, np.bool_))))
+
+
+def test_probabilities_of_many_classes_are_computed_in_pieces_and_stay_the_same(monkeypatch: Any) -> None:
+    random = np.random.default_rng(3)
+    logits = random.normal(size=(50, 7)).astype(np.float32)
+    rows = ClassRows(logits, np.where(np.arange(50) % 5 == 0, MISSING, random.integers(0, 7, 50))).every(1)
+    whole = (rows.best(2.0), rows.brier(2.0))
+    monkeypatch.setattr(calibration, "MOST_CELLS", 21)
+    assert [part for part, _ in rows.probabilities(2.0)] == [slice(start, start + 3) for start in range(0, 40, 3)]
+    assert np.array_equal(rows.best(2.0)[0], whole[0][0])
+    assert rows.brier(2.0) == whole[1]
+    sizes: list[int] = []
+    monkeypatch.setattr(ClassRows, "brier", lambda self, _: sizes.append(len(self.scores)) or 0.5)
+    fit_temperature(rows)
+    assert set(sizes) == {3}, "a fit uses as many rows as have that many scores"

@@ -9,8 +9,9 @@ an error say little. Pure functions. Cost: .1 s for 10,000 rows of 20 classes. S
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -25,8 +26,9 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 NUM_BINS = 10
 """Bins of equal width of the expected calibration error."""
-MOST_ROWS = 100_000
-"""Rows that a fit uses, evenly spaced: one number needs no more."""
+MOST_ROWS, MOST_CELLS = 100_000, 5_000_000
+"""Rows that a fit uses, evenly spaced, and their scores: one number needs no more. With 10,000 classes they are 500
+rows. So many scores are also turned into probabilities at a time."""
 GRID = 41
 """Temperatures that are compared before the best is refined."""
 
@@ -35,7 +37,7 @@ GRID = 41
 class ScoredRows(ABC):
     """Scores of the rows of one head, of which those with a known truth count. scores: (N, K)."""
 
-    scores: Floats
+    scores: npt.NDArray[np.floating[Any]]
 
     @property
     @abstractmethod
@@ -66,15 +68,28 @@ class ClassRows(ScoredRows):
         return np.not_equal(self.labels, MISSING)
 
     def every(self, step: int) -> "ClassRows":
-        return ClassRows(self.scores[self.known][::step], self.labels[self.known][::step])
+        places = np.flatnonzero(self.known)[::step]
+        return self if len(places) == len(self.labels) else ClassRows(self.scores[places], self.labels[places])
+
+    def probabilities(self, temperature: float) -> Iterator[tuple[slice, Floats]]:
+        """Yield the probabilities of some rows at a time, in double precision, with their places."""
+        step = max(1, MOST_CELLS // self.scores.shape[1])
+        for start in range(0, len(self.scores), step):
+            part = slice(start, start + step)
+            yield part, softmax(self.scores[part].astype(np.float64) / temperature, axis=1)
 
     def best(self, temperature: float) -> tuple[Floats, Bools]:
-        return softmax(self.scores / temperature, axis=1).max(1), self.scores.argmax(1) == self.labels
+        confidence = np.empty(len(self.scores))
+        for part, table in self.probabilities(temperature):
+            confidence[part] = table.max(1)
+        return confidence, self.scores.argmax(1) == self.labels
 
     def brier(self, temperature: float) -> float:
-        probabilities = softmax(self.scores / temperature, axis=1)
-        probabilities[np.arange(len(probabilities)), self.labels] -= 1.0
-        return float(np.square(probabilities).sum(1).mean())
+        distances = np.empty(len(self.scores))
+        for part, table in self.probabilities(temperature):
+            table[np.arange(len(table)), self.labels[part]] -= 1.0
+            distances[part] = np.square(table).sum(1)
+        return float(distances.mean())
 
 
 @dataclass(frozen=True)
@@ -128,7 +143,8 @@ def fit_temperature(rows: ScoredRows) -> float:
     num = int(rows.known.sum())
     if not num:
         raise NotFitted("no validation row has a label")
-    kept = rows.every(math.ceil(num / MOST_ROWS))
+    most = max(1, min(MOST_ROWS, MOST_CELLS // rows.scores.shape[1]))
+    kept = rows.every(math.ceil(num / most))
     if np.isnan(kept.scores).any() or (kept.scores == np.inf).any() or (kept.scores.max(1) == -np.inf).any():
         raise NotFitted("the model gives logits that are not finite")
     return _lowest(lambda log: num * kept.brier(math.exp(log)) + log * log / 2)

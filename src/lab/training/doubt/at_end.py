@@ -46,10 +46,11 @@ class Doubt:
 
 def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult) -> Doubt:
     """Return the doubt of a model that has just been tested."""
-    if not result.scored_rows:
+    scored = result.scored_rows
+    if not scored:
         return Doubt()
-    num = len(next(iter(result.scored_rows.values())).scores)
-    test = HeldOut(np.arange(num), result.scored_rows, result.predictions)
+    num = len(next(iter(scored.values())).scores)
+    test = HeldOut(np.arange(num), scored, result.predictions)
     if is_trained_on_val(config):
         calibration = Calibration(not_fitted=dict.fromkeys(test.heads, TRAINED_ON_VAL))
         return Doubt(calibration, _review(material, {"test": test}, calibration))
@@ -75,7 +76,7 @@ def _fold_columns(material: Material, val: HeldOut) -> dict[str, Any]:
     for head, rows in val.heads.items():
         columns |= {name: val.columns[name] for name in (head, f"{head}_predicted") if name in val.columns}
         if isinstance(rows, ClassRows):
-            table = softmax(rows.scores, axis=1).astype(np.float32)
+            table = softmax(rows.scores.astype(np.float64), axis=1).astype(np.float32)
             columns |= {f"{head}_probability": table.max(1), f"{head}_probabilities": table}
     return columns
 

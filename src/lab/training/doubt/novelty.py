@@ -17,6 +17,7 @@ import numpy.typing as npt
 from scipy.special import logsumexp
 
 from lab.core.reference.content import unknown_shares
+from lab.models.calibration import MOST_CELLS
 
 Floats = npt.NDArray[np.float64]
 Bits = npt.NDArray[np.bool_]
@@ -110,8 +111,15 @@ def _largest(values: Floats, like: Bits) -> float:
 
 def energies(logits: Sequence[npt.NDArray[np.floating[Any]]]) -> Floats:
     """(N,) mean over heads of the energy of their logits (N, K); high where no class fits."""
-    mean: Floats = -np.mean([logsumexp(each.astype(np.float64), axis=1) for each in logits], axis=0)
+    mean: Floats = -np.mean([_log_sums(each) for each in logits], axis=0)
     return mean
+
+
+def _log_sums(logits: npt.NDArray[np.floating[Any]]) -> Floats:
+    """(N,) logarithm of the summed exponentials of logits (N, K), of some rows at a time."""
+    step = max(1, MOST_CELLS // logits.shape[1])
+    parts = [logits[start : start + step].astype(np.float64) for start in range(0, len(logits), step)]
+    return np.concatenate([logsumexp(part, axis=1) for part in parts]) if parts else np.empty(0)
 
 
 def common_tokens(ids: npt.NDArray[np.integer], size: int, never: Sequence[int] = ()) -> Bits:

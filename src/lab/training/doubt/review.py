@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import softmax
 
 from lab.core.spreadsheet import as_text
 from lab.models.calibration import AnswerRows, Bools, ClassRows, Floats, ScoredRows
@@ -69,12 +68,13 @@ def _truth(rows: ScoredRows, temperature: float, probability: Floats) -> tuple[F
 
 
 def _of_classes(rows: ClassRows, temperature: float) -> tuple[Floats, Bools]:
-    probabilities = softmax(rows.scores / temperature, axis=1)
-    places, known = np.arange(len(probabilities)), rows.known
-    labels = np.where(known, rows.labels, 0)
-    usual = np.full(probabilities.shape[1], np.inf)  # mean probability of a class in the rows that have it as label
-    for label in np.unique(labels[known]).tolist():
-        usual[label] = probabilities[known & (labels == label), label].mean()
-    best = probabilities.argmax(1)
-    doubtful = known & (best != labels) & (probabilities[places, best] >= usual[best])
-    return probabilities[places, labels], doubtful
+    known, num_classes = rows.known, rows.scores.shape[1]
+    labels, best = np.where(known, rows.labels, 0), rows.scores.argmax(1)
+    truth, highest = np.empty(len(labels)), np.empty(len(labels))
+    for part, table in rows.probabilities(temperature):
+        places = np.arange(len(table))
+        truth[part], highest[part] = table[places, labels[part]], table[places, best[part]]
+    # mean probability of a class in the rows that have it as label
+    counts, sums = (np.bincount(labels[known], weights, num_classes) for weights in (None, truth[known]))
+    usual = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    return truth, known & (best != labels) & (highest >= usual[best])

@@ -16,7 +16,7 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.calibration import ClassRows, calibrated
+from lab.models.calibration import MOST_CELLS, ClassRows, calibrated
 from lab.models.classifier import HeadMetric, Logits
 from lab.models.metrics import NAMES
 from lab.report.figures import run_figures
@@ -41,12 +41,13 @@ class ClassificationResult(EvaluationResult):
 
     @property
     def scored_rows(self) -> dict[str, ClassRows]:
-        return {name: ClassRows(self._logits(name).double().numpy(), labels) for name, labels in self.labels.items()}
+        return {name: ClassRows(self._logits(name).numpy(), labels) for name, labels in self.labels.items()}
 
     def calibrated(self, temperatures: Mapping[str, float]) -> Self:
         columns = dict(self.predictions)
         for name, temperature in temperatures.items():
-            table = calibrated(self._logits(name), temperature).float()
+            pieces = self._logits(name).split(max(1, MOST_CELLS // len(self.classes[name])))
+            table = torch.cat([calibrated(piece, temperature).float() for piece in pieces])
             columns |= _probability_columns(name, table)
         return replace(self, predictions=columns)
 
@@ -115,7 +116,7 @@ def held_out_classes(outputs: Sequence[Logits], heads: Heads) -> HeldOut:
     rows = torch.cat([rows for rows, _, _ in outputs]).numpy()
     scored, columns = {}, {}
     for place, head in enumerate(heads):
-        logits = torch.cat([logits[place] for _, logits, _ in outputs]).double().numpy()
+        logits = torch.cat([logits[place] for _, logits, _ in outputs]).numpy()
         labels = torch.cat([labels[head.name] for _, _, labels in outputs]).numpy()
         scored[head.name] = ClassRows(logits, labels)
         columns[head.name], columns[f"{head.name}_predicted"] = _names(labels, head), _names(logits.argmax(1), head)
