@@ -104,7 +104,8 @@ class AnswerRows(ScoredRows):
 
     @property
     def known(self) -> Bools:
-        return np.greater(self.scores[:, 0], -np.inf)
+        known: Bools = self.scores[:, 0] > -np.inf
+        return known
 
     def every(self, step: int) -> "AnswerRows":
         return AnswerRows(self.scores[self.known][::step], self.right[self.known][::step])

@@ -46,7 +46,7 @@ class ClassificationResult(EvaluationResult):
     def calibrated(self, temperatures: Mapping[str, float]) -> Self:
         columns = dict(self.predictions)
         for name, temperature in temperatures.items():
-            pieces = self._logits(name).split(max(1, MOST_CELLS // len(self.classes[name])))
+            pieces = torch.split(self._logits(name), max(1, MOST_CELLS // len(self.classes[name])))
             table = torch.cat([calibrated(piece, temperature).float() for piece in pieces])
             columns |= _probability_columns(name, table)
         return replace(self, predictions=columns)
