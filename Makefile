@@ -62,7 +62,7 @@ check-gpu: $(INSTALLED)
 	$(BIN)/python -m benchmarks.gpu --results benchmarks/results
 
 bench-sweep: $(INSTALLED)
-	for name in overhead slots cost bayesian policies; do $(BIN)/python -m benchmarks.sweep.$$name || exit 1; done
+	for name in overhead slots cost bayesian policies storage scale; do $(BIN)/python -m benchmarks.sweep.$$name || exit 1; done
 
 bench: $(INSTALLED)
 	set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python -m benchmarks.$$name; done

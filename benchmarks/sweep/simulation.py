@@ -168,7 +168,7 @@ class Lock:
 
 
 class MeteredStorage:
-    """A storage in memory whose calls are counted and take simulated time. busy_s: of the server, all calls."""
+    """A storage in memory whose calls are counted and take simulated time. busy_s: of all calls together."""
 
     def __init__(self, inner: Any, clock: Clock, costs: Costs) -> None:
         self._inner, self._clock, self._costs = inner, clock, costs

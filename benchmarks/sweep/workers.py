@@ -168,9 +168,15 @@ def simulate(scale: Scale, folder: Path) -> dict[str, Any]:
 def figures(
     scale: Scale, study: optuna.Study, storage: MeteredStorage, clock: Clock, timeline: Timeline
 ) -> dict[str, Any]:
-    """Return what the study took. makespan_s: until the last trial ended; ideal_s: the training shared out evenly."""
+    """Return what the study took.
+
+    makespan_s: until the last trial ended; busy_share: training in the time of the slots whose controllers lived;
+    storage_share: of a controller's time, in calls of the storage.
+    """
     trials = study.get_trials(deepcopy=False)
     workers, makespan = scale.controllers * scale.slots, timeline.ended_at
+    kills = dict(scale.kills)
+    lived_s = sum(min(kills.get(number, math.inf), makespan) for number in range(scale.controllers))
     answers, waits = sorted(timeline.answers_s), sorted(clock.lock.waits_s)
     return {
         "workers": workers,
@@ -179,11 +185,10 @@ def figures(
         "starts": timeline.starts,
         "reports": sum(len(trial.intermediate_values) for trial in trials),
         "makespan_s": makespan,
-        "ideal_s": timeline.busy_s / workers,
-        "busy_share": timeline.busy_s / (workers * makespan),
+        "busy_share": timeline.busy_s / (scale.slots * lived_s),
         "calls_per_trial": {name: count / len(trials) for name, count in sorted(storage.calls.items())},
         "calls_per_s": sum(storage.calls.values()) / makespan,
-        "server_busy": storage.busy_s / makespan,
+        "storage_share": storage.busy_s / lived_s,
         "answer_s": {"median": answers[len(answers) // 2], "p99": answers[int(0.99 * len(answers))]},
         "lock_s": {"median": waits[len(waits) // 2], "p99": waits[int(0.99 * len(waits))]},
         "best": study.best_value,

@@ -23,7 +23,7 @@ def test_a_hundred_workers_give_the_same_study_every_time(tmp_path: Path) -> Non
     assert first["states"]["PRUNED"] > 0
     assert first["reports"] >= 200
     assert first["answer_s"]["median"] < 1 < first["makespan_s"]
-    assert 0 < first["server_busy"] < 1
+    assert 0 < first["storage_share"] < first["busy_share"] < 1
     assert list(tmp_path.iterdir()) == []
     assert shared_controller.time is loop.time is time, "the real clock is back"
 

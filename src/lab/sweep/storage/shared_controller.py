@@ -17,7 +17,7 @@ from contextlib import contextmanager
 
 import optuna
 from optuna.storages import BaseStorage
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
 from lab.early_termination.incremental import IncrementalState
@@ -66,8 +66,9 @@ class SharedController(SoleController):
         if not self.has_heartbeat or 0 <= since <= HEARTBEAT_S:
             return []
         self._last_heartbeat, taken_over = time.time(), []
+        stored = self.study.get_trials(deepcopy=False) if trials else []  # one reading, however many run
         for trial in trials:
-            if self.study.get_trials(deepcopy=False)[trial.number].user_attrs["claim"] == self._claims[trial.number]:
+            if stored[trial.number].user_attrs["claim"] == self._claims[trial.number]:
                 trial.set_user_attr("seen", time.time())
             else:
                 taken_over.append(trial.number)
@@ -115,9 +116,8 @@ class SharedController(SoleController):
         return numbers
 
     def num_awaited(self) -> int:
-        return sum(trial.state is TrialState.WAITING for trial in self.study.get_trials(deepcopy=False)) + len(
-            self._marks()
-        )
+        trials = self.study.get_trials(deepcopy=False)
+        return sum(trial.state is TrialState.WAITING for trial in trials) + len(self._marks(trials))
 
     def has_unfinished_trials(self) -> bool:
         return any(not trial.state.is_finished() for trial in self.study.get_trials(deepcopy=False))
@@ -137,14 +137,15 @@ class SharedController(SoleController):
             self.storage.set_trial_user_attr(own, name, None)
         requeue(self.storage, self.study.study_name, number)
 
-    def _marks(self) -> dict[int, Mark]:
+    def _marks(self, trials: Sequence[FrozenTrial] | None = None) -> dict[int, Mark]:
         """Return the claim and the time of the last mark of running trials of other controllers.
 
         Trials of a controller that cannot mark them are left out; those without a claim have (None, None).
         """
         return {
             trial.number: (trial.user_attrs.get("claim"), trial.user_attrs.get("seen"))
-            for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-            if trial.user_attrs.get("controller") != self.id
+            for trial in trials or self.study.get_trials(deepcopy=False)
+            if trial.state is TrialState.RUNNING
+            and trial.user_attrs.get("controller") != self.id
             and ("seen" not in trial.user_attrs or trial.user_attrs["seen"] is not None)
         }

@@ -42,7 +42,7 @@ from lab.sweep.study.report_handler import ReportHandler, RunningTrial
 from lab.sweep.study.results import STATES
 from lab.sweep.study.trial_attributes import write_end, write_values
 
-WAIT_S = 0.5
+WAIT_S = 2.0
 """Seconds between looks at the trials of other controllers, when there are no others."""
 
 
