@@ -1,6 +1,6 @@
 """A study on many machines, simulated: time lost, storage traffic, waits, with what single calls were measured to cost.
 
-    python -m benchmarks.sweep.scale [--storage postgresql] [--workers 64 1000] [--trials 1000 2000] [--slots 8]
+    python -m benchmarks.sweep.scale [--storage postgresql] [--workers 64] [--trials 1000] [--slots 8]
 
 The study's own loop, policies and storage calls under a simulated clock (`simulation`): epochs of a minute, ten a
 trial, median stopping. Costs come from `benchmarks.sweep.storage`, plus `--network-ms` for each call. One controller is
@@ -46,8 +46,8 @@ def row(kind: str, result: dict[str, Any]) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--storage", nargs="+", default=["postgresql", "grpc"])
-    parser.add_argument("--workers", type=int, nargs="+", default=[64, 1000])
-    parser.add_argument("--trials", type=int, nargs="+", default=[1000, 2000])
+    parser.add_argument("--workers", type=int, nargs="+", default=[64])
+    parser.add_argument("--trials", type=int, nargs="+", default=[1000])
     parser.add_argument("--slots", type=int, default=8, help="GPUs of a machine, which has one controller")
     parser.add_argument("--network-ms", type=float, default=0.5)
     parser.add_argument("--costs", type=Path, default=RESULTS / "sweep_storage.json")

@@ -57,6 +57,7 @@ class SimulatedPool:
     timeline: Timeline
     running: dict[int, int] = field(default_factory=dict)
     asked: dict[int, float] = field(default_factory=dict)
+    stopped: set[int] = field(default_factory=set)
     events: list[tuple[float, int, TrialMessage | TrialExit]] = field(default_factory=list)
 
     def open(self) -> None: ...
@@ -79,12 +80,13 @@ class SimulatedPool:
             self.asked[number] = at
             if isinstance(event, TrialExit):
                 del self.running[number]
+                self.stopped.discard(number)
                 self.timeline.ended_at = max(self.timeline.ended_at, at)
             ready.append(event)
         return ready
 
     def answer(self, number: int, reply: object) -> None:
-        if number not in self.running:
+        if number not in self.running or number in self.stopped:
             return
         now = self.clock.time()
         self.timeline.answers_s.append(now - self.asked[number])
@@ -96,6 +98,7 @@ class SimulatedPool:
             self._train(number, now)
 
     def stop(self, number: int, how: str) -> None:  # noqa: ARG002
+        self.stopped.add(number)
         self.events = [event for event in self.events if event[1] != number]
         heapq.heapify(self.events)
         heapq.heappush(self.events, (self.clock.time(), number, TrialExit(number, None, "killed", None, "outside")))
