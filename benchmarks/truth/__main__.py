@@ -40,7 +40,8 @@ def main() -> None:
         _run(sets, options)
     lines = list(finished(options.file).values())
     if options.split == "test":
-        opened(ROOT / "LOG.md", sets, options)
+        seen = {line["data"] for line in lines}
+        opened(ROOT / "LOG.md", [data for data in sets if data.name in seen], options)
     else:
         table = json.dumps(defaults(SETS, lines), indent=1)
         options.file.with_name(f"{options.file.stem}_defaults.json").write_text(table + "\n", encoding="utf-8")
@@ -72,7 +73,7 @@ def _one(cell: Cell, data: Sequence[str], model: Sequence[str], options: argpars
 
 def opened(log: Path, sets: Sequence[DataSet], options: argparse.Namespace) -> None:
     """Add the line to the log that says which test scores were looked at."""
-    names = ", ".join(data.name for data in sets)
+    names = "; ".join(data.name for data in sets)
     models = ", ".join(options.models)
     with log.open("a", encoding="utf-8") as file:
         file.write(f"- {date.today()}: test scores of benchmarks.truth were opened: {names}; models: {models}.\n")

@@ -84,16 +84,14 @@ def _line(name: str, rows_by_set: Sequence[Sequence[Row]]) -> str:
 
 
 def standing(row: Row, simple: float) -> str:
-    """How a model stands to the best simple model of a set.
+    """How a model stands to the simple models of a set. simple: the score of the best of them on the same rows.
 
-    On test rows it is the median over seeds of the paired bootstrap's verdicts; on validation rows scores that differ
-    by less than `AS_GOOD` count as no better.
+    Scores that differ by less than `AS_GOOD` count as no better. On test rows it is the worse of this and the median
+    over seeds of the paired bootstrap's verdicts, which are against the baseline that was best on validation rows.
     """
-    if row.verdicts:
-        order = (BELOW, NO_BETTER, ABOVE)
-        return order[median_low(order.index(verdict) for verdict in row.verdicts)]
-    gap = row.score - simple
-    return ABOVE if gap > AS_GOOD else BELOW if gap < -AS_GOOD else NO_BETTER
+    order, gap = (BELOW, NO_BETTER, ABOVE), row.score - simple
+    plain = order.index(ABOVE if gap > AS_GOOD else BELOW if gap < -AS_GOOD else NO_BETTER)
+    return order[min(plain, median_low(map(order.index, row.verdicts)) if row.verdicts else plain)]
 
 
 def defaults(sets: Sequence[DataSet], lines: Iterable[Line]) -> list[dict[str, Any]]:

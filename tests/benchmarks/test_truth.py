@@ -75,7 +75,8 @@ def test_test_rows_are_judged_by_the_paired_bootstrap() -> None:
     assert row.verdicts == ("below", "above", "no_better")
     assert standing(row, 0.0) == "no_better"
     assert "| 1 below, 1 above, 1 no better |" in markdown([DATA], compared, "test")
-    assert "0 / 1 / 0" in summary([DATA], [*compared, line("tiny", 1, 0.5)], "test")
+    assert standing(row, 0.9) == "below"
+    assert "0 / 0 / 1" in summary([DATA], [*compared, line("tiny", 1, 0.5)], "test")
     on_val = row._replace(verdicts=())
     assert [standing(on_val, simple) for simple in (0.0, 0.1, 0.5)] == ["above", "no_better", "below"]
 
