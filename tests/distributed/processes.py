@@ -17,7 +17,7 @@ from typing import Any
 
 import cases
 
-LIMIT_S = 60
+LIMIT_S = 300
 """Seconds until a process that waits for another one is ended."""
 
 
