@@ -12,7 +12,7 @@ import pytest
 
 SCRIPT = Path(__file__).resolve().parents[2] / "train.py"
 PLAIN = [
-    "trainer.precision=32", "baselines.enabled=false", "callbacks.curves.png=false", "logger=csv", "seed=1",
+    "baselines.enabled=false", "callbacks.curves.png=false", "logger=csv", "seed=1",
     "trainer.max_epochs=2", "trainer.threads=1", "model.dropout=0",
 ]  # fmt: skip
 ENCODER = [
@@ -23,6 +23,7 @@ RUNS = {
     "questions": ["data=qa_demo", "data.num_contexts=31", "objective.metric=val/f1", *ENCODER],
     "series": [
         "data=rainfall", "model=inception_time", "model.depth=3", "model.filters=4", "trainer.sync_batchnorm=true",
+        "trainer.precision=64",
         "trainer.limit_train_batches=20", "trainer.limit_val_batches=5", "trainer.limit_test_batches=5",
     ],
     "unfreezing": [
@@ -30,7 +31,7 @@ RUNS = {
         "trainer.accumulate_grad_batches=2", *ENCODER,
     ],
 }  # fmt: skip
-"""Settings by task."""
+"""Settings by task. In fp32 torch's own batch norm, in one process, rounds otherwise: 5e-4 after 40 steps."""
 
 
 def record(folder: Path, *words: str) -> Any:
