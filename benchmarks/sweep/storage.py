@@ -8,11 +8,8 @@ freeing that of the study. The server and the client share this machine: a netwo
 """
 
 import argparse
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,28 +18,13 @@ import optuna
 from optuna.storages import BaseStorage, RDBStorage, get_storage
 from optuna.trial import TrialState
 
-from benchmarks.harness import proxy_server
-from benchmarks.harness.postgres_server import PostgresServer, free_port, postgres_server
+from benchmarks.harness.postgres_server import postgres_server
+from benchmarks.harness.proxy_server import proxy_of
 from benchmarks.harness.table import RESULTS, finish, shown, spread
-from lab.sweep.storage.addresses import refuse_unreachable
 from lab.sweep.storage.database_lock import shared_lock
 from lab.sweep.storage.optuna_storage import open_storage
 
 NAME, NUM_REPORTS = "cost", 10
-
-
-@contextmanager
-def proxy_of(server: PostgresServer) -> Iterator[str]:
-    """Start Optuna's proxy before a server inside the block; its address."""
-    port = free_port()
-    command = [sys.executable, str(Path(proxy_server.__file__)), server.url, str(port)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        refuse_unreachable(f"grpc://127.0.0.1:{port}", patience_s=60)
-        yield f"grpc://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
 
 
 def fill(url: str, finished: int, running: int) -> list[int]:

@@ -25,6 +25,7 @@ from pathlib import Path
 
 from benchmarks.harness.table import RESULTS
 from benchmarks.truth.cells import MODELS, QUICK, Cell, cells, finished, keep, run_cell
+from benchmarks.truth.options import with_places
 from benchmarks.truth.sets import SETS, DataSet, NotThere
 from benchmarks.truth.summary import defaults, overview, summary
 from benchmarks.truth.table import markdown
@@ -92,21 +93,11 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=every)
     parser.add_argument("--seeds", nargs="+", type=int)
     parser.add_argument("--split", choices=("val", "test"), default="val")
-    parser.add_argument("--data", nargs="*", default=[], type=_named, metavar="NAME=FOLDER")
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--prepared", type=Path, default=RESULTS / "truth_data", help="folder of prepared sets")
-    parser.add_argument("--file", type=Path, default=FILE)
-    options = parser.parse_args()
-    options.prepared = options.prepared.resolve()
+    options = with_places(parser, FILE)
     options.models = options.models or (list(QUICK) if options.quick else every)
     options.seeds = options.seeds or ([1, 2] if options.quick else [1, 2, 3])
-    options.data = dict(options.data)
     return options
-
-
-def _named(word: str) -> tuple[str, Path]:
-    name, _, folder = word.partition("=")
-    return name, Path(folder).resolve()
 
 
 if __name__ == "__main__":

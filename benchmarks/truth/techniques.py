@@ -23,6 +23,7 @@ from typing import Any
 
 from benchmarks.harness.table import RESULTS
 from benchmarks.truth.forked import measured, preload
+from benchmarks.truth.options import with_places
 from benchmarks.truth.sets import SETS, NotThere
 
 FILE = RESULTS / "techniques.jsonl"
@@ -217,17 +218,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--models", nargs="+", choices=every, default=every)
     parser.add_argument("--only", nargs="+", choices=list(TECHNIQUES), default=list(TECHNIQUES))
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2])
-    parser.add_argument("--data", nargs="*", default=[], type=_named, metavar="NAME=FOLDER")
-    parser.add_argument("--prepared", type=Path, default=RESULTS / "truth_data", help="folder of prepared sets")
-    parser.add_argument("--file", type=Path, default=FILE)
-    options = parser.parse_args()
-    options.prepared, options.data = options.prepared.resolve(), dict(options.data)
-    return options
-
-
-def _named(word: str) -> tuple[str, Path]:
-    name, _, folder = word.partition("=")
-    return name, Path(folder).resolve()
+    return with_places(parser, FILE)
 
 
 if __name__ == "__main__":

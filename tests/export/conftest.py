@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from lab.config.check import check_export
@@ -56,3 +57,13 @@ def assert_same_predictions(first: Path, second: Path, tolerance: float) -> None
                 assert float(row[column]) == pytest.approx(float(other[column]), abs=tolerance)
             else:
                 assert row[column] == other[column]
+
+
+def assert_same_answers(model: Any, tokenizer: Any, temperature: float, predictions: Path) -> None:
+    """What transformers computes with a loaded model is what predict.py wrote for the head `cause`."""
+    for row in read_csv(predictions):
+        encoded = tokenizer(f"{row['title']} | {row['text']}", return_tensors="pt", truncation=True)
+        with torch.inference_mode():
+            probabilities = (model(**encoded).logits / temperature).softmax(-1)[0]
+        assert row["cause"] == model.config.id2label[int(probabilities.argmax())]
+        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)

@@ -14,7 +14,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.inference.predict import Done
 from lab.models.text.transformer import quietly
 
-from .conftest import Export, read_csv
+from .conftest import Export, assert_same_answers, read_csv
 
 Ask = Callable[..., Done]
 
@@ -90,12 +90,7 @@ def test_a_head_of_transformers_loads_with_the_names_of_the_classes(
     asked("own_head", input=source)
     text = (tmp_path / "model" / "README.md").read_text()
     temperature = float(text.split("divided by ")[1].split(" ")[0])
-    for row in read_csv(tmp_path / "out.csv"):
-        encoded = tokenizer(f"{row['title']} | {row['text']}", return_tensors="pt", truncation=True)
-        with torch.inference_mode():
-            probabilities = (model(**encoded).logits / temperature).softmax(-1)[0]
-        assert row["cause"] == model.config.id2label[int(probabilities.argmax())]
-        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
+    assert_same_answers(model, tokenizer, temperature, tmp_path / "out.csv")
 
 
 def test_predictions_need_another_format(

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 from safetensors import safe_open
 
 from lab.core.errors import RequestError
@@ -16,7 +15,7 @@ from lab.export import peft_format
 from lab.inference.predict import Done
 from lab.models.text.transformer import quietly
 
-from .conftest import Export, read_csv
+from .conftest import Export, assert_same_answers, read_csv
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # in PEFT itself
 Ask = Callable[..., Done]
@@ -86,12 +85,7 @@ def test_a_head_of_transformers_is_in_the_adapter(exported: Export, asked: Ask, 
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     temperature = float(lines[2].split("divided by ")[1].split(" ")[0])
     asked("own_head", input=new_texts(tmp_path / "new.csv"))
-    for row in read_csv(tmp_path / "out.csv"):
-        encoded = tokenizer(f"{row['title']} | {row['text']}", return_tensors="pt", truncation=True)
-        with torch.inference_mode():
-            probabilities = (model(**encoded).logits / temperature).softmax(-1)[0]
-        assert row["cause"] == model.config.id2label[int(probabilities.argmax())]
-        assert float(row["cause_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
+    assert_same_answers(model, tokenizer, temperature, tmp_path / "out.csv")
 
 
 @pytest.mark.slow

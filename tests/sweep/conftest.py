@@ -13,9 +13,8 @@ import optuna
 import pytest
 from hydra.extra.pytest_plugin import hydra_restore_singletons, hydra_sweep_runner
 
-from benchmarks.harness import proxy_server
-from benchmarks.harness.postgres_server import PostgresServer, free_port, postgres_server, programs
-from lab.sweep.storage.addresses import refuse_unreachable
+from benchmarks.harness.postgres_server import PostgresServer, postgres_server, programs
+from benchmarks.harness.proxy_server import proxy_of
 from lab.sweep.storage.optuna_storage import open_storage
 
 __all__ = ["hydra_restore_singletons", "hydra_sweep_runner", "postgres", "proxy", "toy"]
@@ -114,15 +113,8 @@ def postgres(_postgres_server: PostgresServer) -> PostgresServer:
 @pytest.fixture
 def proxy(postgres: PostgresServer) -> Iterator[str]:
     """The address of a gRPC proxy before an empty database."""
-    server = Path(proxy_server.__file__)
-    port = free_port()
-    process = subprocess.Popen([sys.executable, str(server), postgres.url, str(port)], stderr=subprocess.DEVNULL)
-    try:
-        refuse_unreachable(f"grpc://127.0.0.1:{port}", patience_s=60)
-        yield f"grpc://127.0.0.1:{port}"
-    finally:
-        process.kill()
-        process.wait()
+    with proxy_of(postgres) as address:
+        yield address
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor, nn
 
+from lab.callbacks.loop.agreement import words_of_first
 from lab.core.errors import RunError, listed
 
 
@@ -82,7 +83,7 @@ class NanGuard(Callback):
             where = f"the loss is not finite in epoch {pending.epoch + 1}, batch {pending.batch_idx + 1}"
             cause = diagnose(pl_module, pending.batch, stepped=pending.copied is not None)
             words = f"{where}{_rows(pending.batch)}: {cause}\n    try: {_remedy(trainer)}"
-            raise RunError(_of_first(trainer, None if bool(pending.own) else words), "nan")
+            raise RunError(words_of_first(None if bool(pending.own) else words) or words, "nan")
 
     def _check_weights(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Check the norm of all weights that train; if it is not finite, each weight: the norm alone may overflow."""
@@ -91,15 +92,6 @@ class NanGuard(Callback):
             where = f"after epoch {trainer.current_epoch + 1}, batch {self._batch_idx + 1}"
             cause += ": this step or an earlier one spoilt them"
             raise RunError(f"{where}, whose loss was finite: {cause}\n    try: {_remedy(trainer)}", "nan")
-
-
-def _of_first(trainer: Trainer, words: str | None) -> str:
-    """The words of the first process that has any; all of them have to call it."""
-    every: list[str | None] = [words]
-    if trainer.world_size > 1:
-        every = [None] * trainer.world_size
-        torch.distributed.all_gather_object(every, words)
-    return next(each for each in every if each is not None)
 
 
 def diagnose(model: nn.Module, batch: Any, stepped: bool = False) -> str:

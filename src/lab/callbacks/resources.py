@@ -17,7 +17,8 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
-from lab.callbacks.loop.agreement import is_first, is_shared, summed
+from lab.callbacks.loop.agreement import is_first, summed
+from lab.models.gathering import is_shared
 
 GIB = 2**30
 RATES = ("samples_per_s", "tokens_per_s", "padding_share")

@@ -4,7 +4,7 @@ The loader counts its batches, and Lightning stores the count in every checkpoin
 rows is a pure function of (seed, epoch), skipping batches needs no data work. Shapes: B rows, L tokens, K classes.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -100,38 +100,24 @@ class TokenRows(Dataset[TextBatch]):
         return torch.from_numpy(np.bincount(labels[labels != MISSING], minlength=head.num_classes))
 
 
-class Loader(DataLoader[Any]):
-    """A DataLoader of draws that can resume: `state_dict` has the epoch and the number of batches yielded in it."""
+class Place:
+    """The place of a loader in its epoch, which Lightning saves with a checkpoint: `state_dict` has the epoch and the
+    number of batches yielded in it."""
 
-    def __init__(
-        self, rows: Dataset[Any], draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
-    ) -> None:
-        super().__init__(
-            rows,
-            sampler=draws,
-            batch_size=None,
-            num_workers=num_workers,
-            pin_memory=pin_memory,
-            persistent_workers=persistent and num_workers > 0,
-            collate_fn=_same,
-        )
-        self.draws = draws
-        self._handed_out: dict[str, int] = {"epoch": 0, "batches": 0}
+    def __init__(self) -> None:
+        self._handed_out = {"epoch": 0, "batches": 0}
         self._skip: dict[str, int] | None = None
 
-    @property
-    def epoch(self) -> int:
-        """The epoch of the draws."""
-        return getattr(self.draws, "epoch", 0)
-
-    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
-        # A generator: nothing runs before the first `next`, when Lightning has already set the sampler's epoch.
+    def begin(self, epoch: int) -> int:
+        """Begin a pass over an epoch; return the number of batches that a resumed one leaves out."""
         skip, self._skip = self._skip, None
-        start = skip["batches"] if skip and skip["epoch"] == self.epoch else 0
-        if isinstance(self.draws, TrainDraws):
-            self.draws.start = start
-        self._handed_out = {"epoch": self.epoch, "batches": start}
-        for batch in super().__iter__():
+        start = skip["batches"] if skip and skip["epoch"] == epoch else 0
+        self._handed_out = {"epoch": epoch, "batches": start}
+        return start
+
+    def counted(self, batches: Iterable[Any]) -> Iterator[Any]:
+        """The batches of the pass, counted as they are yielded."""
+        for batch in batches:
             self._handed_out["batches"] += 1
             yield batch
 
@@ -142,6 +128,38 @@ class Loader(DataLoader[Any]):
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Continue from a position at the next pass."""
         self._skip = dict(state)
+
+
+class Loader(Place, DataLoader[Any]):
+    """A DataLoader of draws that can resume."""
+
+    def __init__(
+        self, rows: Dataset[Any], draws: TrainDraws | EvalDraws, num_workers: int, pin_memory: bool, persistent: bool
+    ) -> None:
+        Place.__init__(self)
+        DataLoader.__init__(
+            self,
+            rows,
+            sampler=draws,
+            batch_size=None,
+            num_workers=num_workers,
+            pin_memory=pin_memory,
+            persistent_workers=persistent and num_workers > 0,
+            collate_fn=_same,
+        )
+        self.draws = draws
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the draws."""
+        return getattr(self.draws, "epoch", 0)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]
+        # A generator: nothing runs before the first `next`, when Lightning has already set the sampler's epoch.
+        start = self.begin(self.epoch)
+        if isinstance(self.draws, TrainDraws):
+            self.draws.start = start
+        yield from self.counted(super().__iter__())
 
 
 def _same(batch: Any) -> Any:

@@ -18,6 +18,7 @@ from torchmetrics import Metric, classification
 from lab.config.targets import argument_names, defining_class, make
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, RequestError
+from lab.models.gathering import is_shared
 
 KEPT = 64
 """Batches of a head that are kept until they are added to its metrics."""
@@ -63,7 +64,7 @@ class ExtraMetrics:
     def synced(self) -> Iterator[None]:
         """Have the batches of all processes (DDP) for the block; none are kept then."""
         with ExitStack() as stack:
-            for index, metrics in enumerate(self.metrics if torch.distributed.is_initialized() else ()):
+            for index, metrics in enumerate(self.metrics if is_shared() else ()):
                 self._add(index)
                 for metric in metrics.values():
                     stack.enter_context(metric.sync_context())

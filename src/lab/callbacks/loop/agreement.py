@@ -9,10 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import distributed
 
-
-def is_shared() -> bool:
-    """Return whether this process trains together with others at present."""
-    return distributed.is_available() and distributed.is_initialized()
+from lab.models.gathering import is_shared
 
 
 def is_first() -> bool:
@@ -27,6 +24,26 @@ def any_rank(*flags: bool) -> tuple[bool, ...]:
     votes = torch.tensor([int(flag) for flag in flags])
     distributed.all_reduce(votes, op=distributed.ReduceOp.MAX)
     return tuple(bool(vote) for vote in votes.tolist())
+
+
+def words_of_first(words: str | None) -> str | None:
+    """Return the words of the first rank that has any; None where no rank has.
+
+    All ranks must call it at the same place.
+    """
+    if not is_shared():
+        return words
+    rank, size = distributed.get_rank(), distributed.get_world_size()
+    first = torch.tensor([size if words is None else rank])
+    distributed.all_reduce(first, op=distributed.ReduceOp.MIN)
+    if int(first) == size:
+        return None
+    raw = torch.tensor(list((words or "").encode()), dtype=torch.uint8)
+    length = torch.tensor([len(raw)])
+    distributed.broadcast(length, int(first))
+    text = raw if rank == int(first) else torch.empty(int(length), dtype=torch.uint8)
+    distributed.broadcast(text, int(first))
+    return bytes(text.tolist()).decode()
 
 
 def summed(values: Sequence[float]) -> list[float]:

@@ -16,7 +16,8 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lab.callbacks.loop.agreement import any_rank, is_shared
+from lab.callbacks.loop.agreement import any_rank
+from lab.models.gathering import is_shared
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 12.0

@@ -18,7 +18,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from lab.core.batches import HeadSpec, Ids, TextBatch, Tokenizer
 from lab.core.errors import RunError
 from lab.data.batch_sampler import Draw, limited, windows
-from lab.data.dataloader import TokenRows, Width
+from lab.data.dataloader import Place, TokenRows, Width
 from lab.data.label_encoder import LabelEncoder
 from lab.data.text.streaming.scan import Stream
 from lab.data.text.streaming.selection import Selected, split_of, usable
@@ -147,17 +147,16 @@ def _joined(parts: list[Selected]) -> Selected:
     return Selected(pa.concat_arrays([part.texts for part in parts]), {}, labels, None)
 
 
-class StreamLoader:
-    """The batches of an epoch for Lightning, which saves `state_dict` with a checkpoint and calls `set_epoch`."""
+class StreamLoader(Place):
+    """The batches of an epoch for Lightning, which calls `set_epoch`."""
 
     def __init__(self, stream: Stream, plan: Plan, encoding: Encoding, num_workers: int, pin_memory: bool) -> None:
+        super().__init__()
         self.stream, self.plan, self.encoding = stream, plan, encoding
         self.num_workers, self.pin_memory = num_workers, pin_memory
         self.sampler = self
         """Lightning looks for `set_epoch` on a loader's sampler."""
         self.epoch = 0
-        self._handed_out = {"epoch": 0, "batches": 0}
-        self._skip: dict[str, int] | None = None
 
     def __len__(self) -> int:
         return self.plan.num_batches(self.stream.num_train)
@@ -167,18 +166,6 @@ class StreamLoader:
         self.epoch = epoch
 
     def __iter__(self) -> Iterator[Any]:
-        skip, self._skip = self._skip, None
-        start = skip["batches"] if skip and skip["epoch"] == self.epoch else 0
-        self._handed_out = {"epoch": self.epoch, "batches": start}
+        start = self.begin(self.epoch)
         batches = StreamedBatches(self.stream, self.plan, self.encoding, self.epoch, start)
-        for batch in DataLoader(batches, None, num_workers=self.num_workers, pin_memory=self.pin_memory):
-            self._handed_out["batches"] += 1
-            yield batch
-
-    def state_dict(self) -> dict[str, int]:
-        """Return the position for a checkpoint."""
-        return dict(self._handed_out)
-
-    def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue from a position at the next pass."""
-        self._skip = dict(state)
+        yield from self.counted(DataLoader(batches, None, num_workers=self.num_workers, pin_memory=self.pin_memory))
