@@ -88,6 +88,7 @@ def lab(overrides: Sequence[str], cache: Path, entry: Sequence[str] = LAB) -> Ro
     return row | {
         "train_s": sum(record["data"]["rows"]["train"] / rate for rate in rates) + making_s,
         "fit_s": record["timing_s"]["fit"] + making_s,
+        "parts_s": {part: record["timing_s"].get(part) for part in ("total", "setup", "fit", "test", "baselines")},
         "samples_per_s": harmonic_mean(rates[1:] or rates),
         "padding_share": record["throughput"].get("padding_share"),
         "epochs": len(history),

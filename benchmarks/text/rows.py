@@ -1,14 +1,20 @@
 """Cost and memory against rows: generated reports with three heads, in memory and streamed from shards.
 
-    python -m benchmarks.text.rows [--rows 10000 100000 1000000] [--ways memory streamed] [--quick] [OVERRIDE ...]
+    python -m benchmarks.text.rows [--memory 10000 100000 1000000] [--streamed 10000 100000 1000000] [OVERRIDE ...]
 
 `model=ngram`, one epoch, batches of 512, all else as shipped (checks, baselines, calibration, review). Each run is a
-process with an empty cache. The slope between two sizes is of log(seconds) against log(rows): 1 means that twice the
-rows cost twice the time. Writes benchmarks/results/rows.json, in which sizes that are not measured again stay, and,
-unless --quick, docs/img/rows.png.
+process with an empty cache. Streamed runs of more than a million rows read all shards in the first pass and train on
+the first million. A slope is fitted to log(seconds) against log(rows): 1 means that twice the rows cost twice the time;
+beside it the seconds per million rows, fitted with a fixed cost by least squares of relative errors. Writes
+benchmarks/results/rows.json, in which sizes that are not measured again stay, and, unless --quick, docs/img/rows.png;
+--draw makes the table and the picture of that file again.
 """
 
 import json
+import os
+from collections.abc import Sequence
+from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -22,14 +28,18 @@ from benchmarks.harness import measuring
 from lab.data.text.maintenance.generator import generate
 
 PICTURE = measuring.ROOT / "docs" / "img" / "rows.png"
-CHUNK, SHARD = 50_000, 250_000
+CHUNK, SHARD, BATCH = 50_000, 250_000, 512
+MOST_TRAINED = 1_000_000 // BATCH
+"""Batches of an epoch of more rows."""
 TRAINING = [
-    "data=csv", "data.text=[text]", "data.labels=[modo,causa,prioridad]", "data.batch_size=512", "model=ngram",
-    "data.eval_batch_size=512", "trainer.max_epochs=1", "data.leaks.action=warn", "baselines.enabled=true",
+    "data=csv", "data.text=[text]", "data.labels=[modo,causa,prioridad]", f"data.batch_size={BATCH}", "model=ngram",
+    f"data.eval_batch_size={BATCH}", "trainer.max_epochs=1", "data.leaks.action=warn", "baselines.enabled=true",
 ]  # fmt: skip
 WAYS = ("memory", "streamed")
+COLORS = {"memory": "#0072B2", "streamed": "#D55E00"}
 KEYS = ("wall_s", "cpu_s", "train_s", "rest_s", "peak_rss_gib")
 SLOPES = ("cpu_s", "train_s", "rest_s")
+Rows = dict[str, list[measuring.Row]]
 
 
 def table(start: int, num: int) -> Any:
@@ -41,19 +51,24 @@ def table(start: int, num: int) -> Any:
     return pa.table(columns)
 
 
+def write_shard(folder: Path, num_rows: int, first: int) -> None:
+    """Reports `first` to `first + SHARD` of `num_rows` as a Parquet file. Memory: `CHUNK` rows."""
+    with pyarrow.parquet.ParquetWriter(folder / f"{first:09}.parquet", table(0, 10).schema) as writer:
+        for start in range(first, min(first + SHARD, num_rows), CHUNK):
+            writer.write_table(table(start, min(CHUNK, num_rows - start)), row_group_size=10_000)
+
+
 def write(folder: Path, num_rows: int, way: str) -> list[str]:
-    """The rows as one CSV or as Parquet shards, and the overrides that read them. Memory: `CHUNK` rows."""
-    schema, writer = table(0, 10).schema, None
+    """The rows as one CSV or as Parquet shards, and the overrides that read them."""
     if way == "memory":
-        with pyarrow.csv.CSVWriter(folder / "rows.csv", schema) as writer:
+        with pyarrow.csv.CSVWriter(folder / "rows.csv", table(0, 10).schema) as writer:
             for start in range(0, num_rows, CHUNK):
                 writer.write_table(table(start, min(CHUNK, num_rows - start)))
         return [f"data.path={folder}/rows.csv"]
-    for first in range(0, num_rows, SHARD):
-        with pyarrow.parquet.ParquetWriter(folder / f"{first:09}.parquet", schema) as writer:
-            for start in range(first, min(first + SHARD, num_rows), CHUNK):
-                writer.write_table(table(start, min(CHUNK, num_rows - start)), row_group_size=10_000)
-    return ["data.streaming=true", f"data.train={folder}"]
+    with get_context("spawn").Pool(min(os.cpu_count() or 1, -(-num_rows // SHARD))) as pool:
+        pool.map(partial(write_shard, folder, num_rows), range(0, num_rows, SHARD), chunksize=1)
+    limit = [f"trainer.limit_train_batches={MOST_TRAINED}"] if num_rows > 1_000_000 else []
+    return ["data.streaming=true", f"data.train={folder}", *limit]
 
 
 def measured(num_rows: int, way: str, turn: int, extra: list[str]) -> measuring.Row:
@@ -63,10 +78,12 @@ def measured(num_rows: int, way: str, turn: int, extra: list[str]) -> measuring.
         folder.mkdir()
         overrides = [*TRAINING, *write(folder, num_rows, way), f"seed={turn}", *extra]
         row = measuring.lab(overrides, Path(temporary) / "cache")
+    if num_rows > 1_000_000 and way == "streamed":  # of the rows that were trained on
+        row |= {"train_s": MOST_TRAINED * BATCH / row["samples_per_s"], "train_rows": MOST_TRAINED * BATCH}
     return row | {"rest_s": row["wall_s"] - row["train_s"]}
 
 
-def earlier(options: Any) -> dict[str, list[measuring.Row]]:
+def earlier(options: Any) -> Rows:
     """The rows of other sizes and ways that the file of results has already."""
     path = (options.results or measuring.RESULTS) / "rows.json"
     if options.quick or not path.is_file():
@@ -74,44 +91,54 @@ def earlier(options: Any) -> dict[str, list[measuring.Row]]:
     return dict(json.loads(path.read_text(encoding="utf-8"))["runs"])
 
 
-def sizes_of(rows: dict[str, list[measuring.Row]], way: str) -> list[int]:
+def sizes_of(rows: Rows, way: str) -> list[int]:
     """The numbers of rows that were measured, ascending."""
     return sorted(int(name.split()[1].replace(",", "")) for name in rows if name.split()[0] == way)
 
 
-def slopes_of(rows: dict[str, list[measuring.Row]]) -> dict[str, dict[str, list[float]]]:
-    """Per way and measure, the slopes between neighbouring sizes."""
-    result = {}
-    for way in WAYS:
-        sizes = sizes_of(rows, way)
-        each = {key: [measuring.middle(rows[f"{way} {size:,}"], key) for size in sizes] for key in SLOPES}
-        result[way] = {key: slopes(sizes, values) for key, values in each.items()}
-    return result
+def middles(rows: Rows, way: str, key: str) -> tuple[list[int], list[float]]:
+    """Sizes and their medians; training time only of sizes whose rows were all trained on."""
+    sizes = [size for size in sizes_of(rows, way) if key != "train_s" or size <= 1_000_000]
+    return sizes, [measuring.middle(rows[f"{way} {size:,}"], key) for size in sizes]
 
 
-def slopes(sizes: list[int], seconds: list[float]) -> list[float]:
-    """Slopes between neighbouring sizes in logarithms."""
-    return (np.diff(np.log(seconds)) / np.diff(np.log(sizes))).tolist()
+def fitted(sizes: Sequence[int], seconds: Sequence[float]) -> dict[str, float]:
+    """The slope in logarithms, and seconds = fixed_s + per_million_s * rows / 10^6 by least squares of relative errors.
+
+    >>> {name: round(value, 6) for name, value in fitted([10**5, 10**6], [2.0, 11.0]).items()}
+    {'slope': 0.740363, 'fixed_s': 1.0, 'per_million_s': 10.0}
+    """
+    x, y = np.array(sizes, float), np.array(seconds)
+    slope = float(np.polyfit(np.log(x), np.log(y), 1)[0])
+    terms = np.stack([np.ones(len(x)), x / 1e6], axis=1) / y[:, None]
+    (fixed, each), *_ = np.linalg.lstsq(terms, np.ones(len(x)), rcond=None)
+    return {"slope": slope, "fixed_s": float(fixed), "per_million_s": float(each)}
 
 
-def picture(rows: dict[str, list[measuring.Row]], target: Path) -> None:
+def slopes_of(rows: Rows) -> dict[str, dict[str, dict[str, float]]]:
+    """Per way and measure the fit, where two sizes are known."""
+    known = {way: {key: middles(rows, way, key) for key in SLOPES} for way in WAYS}
+    return {
+        way: {key: fitted(*values) for key, values in each.items() if len(values[0]) > 1} for way, each in known.items()
+    }
+
+
+def picture(rows: Rows, target: Path) -> None:
     """Seconds and memory against rows, both ways."""
     import matplotlib as mpl
 
     mpl.use("Agg")
     from matplotlib import pyplot
 
-    figure, (time, memory) = pyplot.subplots(1, 2, figsize=(9, 3.6), constrained_layout=True)
-    for color, way in zip(("#0072B2", "#D55E00"), WAYS, strict=True):
-        known = sizes_of(rows, way)
-        if not known:
-            continue
+    figure, (time, memory) = pyplot.subplots(1, 2, figsize=(10, 4), constrained_layout=True)
+    fits = slopes_of(rows)
+    for way in WAYS:
         for key, style, what in (("train_s", "-", "training"), ("rest_s", "--", "all else")):
-            seconds = [measuring.middle(rows[f"{way} {size:,}"], key) for size in known]
-            last = f", slope {slopes(known, seconds)[-1]:.2f}" if len(known) > 1 else ""
-            time.loglog(known, seconds, style, marker="o", ms=4, color=color, label=f"{way}: {what}{last}")
-        peaks = [measuring.middle(rows[f"{way} {size:,}"], "peak_rss_gib") for size in known]
-        memory.semilogx(known, peaks, marker="o", ms=4, color=color, label=way)
+            sizes, seconds = middles(rows, way, key)
+            fit = fits[way].get(key)
+            words = f": slope {fit['slope']:.2f}, {fit['per_million_s']:.0f} s per million" if fit else ""
+            time.loglog(sizes, seconds, style, marker="o", ms=4, color=COLORS[way], label=f"{way}, {what}{words}")
+        memory.semilogx(*middles(rows, way, "peak_rss_gib"), marker="o", ms=4, color=COLORS[way], label=way)
     time.set(xlabel="rows", ylabel="seconds")
     memory.set(xlabel="rows", ylabel="peak memory, GiB", ylim=(0, None))
     for axes in (time, memory):
@@ -121,30 +148,34 @@ def picture(rows: dict[str, list[measuring.Row]], target: Path) -> None:
     figure.savefig(target, dpi=130)
 
 
-def main() -> None:
-    parser = measuring.parser(__doc__, repeats=1)
-    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
-    parser.add_argument("--ways", nargs="+", choices=WAYS, default=list(WAYS))
-    parser.add_argument("overrides", nargs="*")
-    options, where = measuring.arguments(parser), measuring.machine()
-    sizes = [200, 400] if options.quick else options.rows
-    rows = earlier(options)
-    for size in sizes:
-        for way in options.ways:
-            name = f"{way} {size:,}"
-            run = {name: lambda turn, size=size, way=way: measured(size, way, turn, options.overrides)}
-            rows |= measuring.interleaved(run, options.repeats)
-            measuring.write("rows", options, where, {"runs": rows, "slopes": slopes_of(rows)})
+def report(where: str, rows: Rows) -> None:
+    """Print the table and the fits."""
     print(where)
+    names = [f"{way} {size:,}" for way in WAYS for size in sizes_of(rows, way)]
     cells = [
-        (name, *(f"{measuring.middle(turns, key):.2f}" for key in KEYS), measuring.f1_cells(turns))
-        for name, turns in rows.items()
+        (name, *(f"{measuring.middle(rows[name], key):.2f}" for key in KEYS), measuring.f1_cells(rows[name]))
+        for name in names
     ]
     measuring.table(("way, rows", "wall s", "CPU s", "training s", "all else s", "RSS GiB", "test macro-F1"), cells)
-    for way, of_way in slopes_of(rows).items():
-        print(
-            f"{way}: slopes", "; ".join(f"{key} {' '.join(f'{s:.2f}' for s in each)}" for key, each in of_way.items())
-        )
+    for way, fits in slopes_of(rows).items():
+        for key, fit in fits.items():
+            print(f"{way} {key}: slope {fit['slope']:.2f}; {fit['fixed_s']:.1f} s + {fit['per_million_s']:.1f} s per million rows")
+
+
+def main() -> None:
+    parser = measuring.parser(__doc__, repeats=1)
+    for way in WAYS:
+        parser.add_argument(f"--{way}", type=int, nargs="*", default=[10_000, 100_000, 1_000_000], metavar="ROWS")
+    parser.add_argument("--draw", action="store_true", help="measure nothing: the table and the picture again")
+    parser.add_argument("overrides", nargs="*")
+    options, where = measuring.arguments(parser), measuring.machine()
+    rows = earlier(options)
+    for way in () if options.draw else WAYS:
+        for size in [200, 400] if options.quick else getattr(options, way):
+            run = partial(measured, size, way, extra=options.overrides)
+            rows |= measuring.interleaved({f"{way} {size:,}": run}, options.repeats)
+            measuring.write("rows", options, where, {"runs": rows, "slopes": slopes_of(rows)})
+    report(where, rows)
     if not options.quick:
         picture(rows, PICTURE)
 

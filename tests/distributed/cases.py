@@ -4,6 +4,7 @@
 """
 
 import hashlib
+import os
 import warnings
 from collections.abc import Mapping
 from functools import partial
@@ -16,6 +17,7 @@ import numpy as np
 import torch
 import torchmetrics
 from lightning.pytorch.callbacks import ModelCheckpoint
+from streams import StreamedTexts
 from torch import nn
 from toys import GLOBAL_BATCH, ROWS, MeanEmbedding, MeanVector, Questions, Texts, Windows, net_config
 
@@ -117,6 +119,26 @@ def text(number: int, folder: Path) -> dict[str, Any]:
     data = Texts(number, at)
     model = text_module(data, 3, 3, schedule)
     _, found = fitted(model, data, number, 3, GradientAccumulation(3, schedule), gradient_clip_val=1.0)
+    return found | tested(model, data.rows["test"].labels)
+
+
+def streamed(number: int, folder: Path) -> dict[str, Any]:
+    """Shards of which each process reads its own rows: missing labels, an odd tail, windows of three batches; then the
+    same run again from a checkpoint in the middle of the second epoch."""
+
+    def start(turn: int) -> tuple[StreamedTexts, Any, GradientAccumulation]:
+        rank = os.environ.get("LOCAL_RANK", "0")
+        data = StreamedTexts(number, folder / f"shards-{number}-{rank}-{turn}", lambda _: 3)
+        return data, text_module(data, 3, 3), GradientAccumulation(3)  # type: ignore[arg-type]
+
+    data, model, windows = start(0)
+    at = folder / f"streamed-{number}"
+    saved = partial(ModelCheckpoint, at, "{step}", every_n_train_steps=6, save_top_k=-1)
+    _, found = fitted(model, data, number, 3, windows, saved())
+    if number > 1:
+        data, model, windows = start(1)
+        _, again = fitted(model, data, number, 3, windows, saved(), ckpt=at / "step=6.ckpt")
+        assert again["weights"] == found["weights"][1:], "resumed is uninterrupted"
     return found | tested(model, data.rows["test"].labels)
 
 

@@ -39,7 +39,7 @@ def test_texts_with_missing_labels_and_odd_tails(ran: Callable[..., Any]) -> Non
     assert_equal_to_one(ran(["text"], 1, 2)["text"])
 
 
-OTHERS = ["custom", "unfreezing", "series", "norms", "pretraining", "questions"]
+OTHERS = ["custom", "unfreezing", "series", "norms", "pretraining", "questions", "streamed"]
 
 
 @pytest.fixture(scope="module")

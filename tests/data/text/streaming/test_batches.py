@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.core.batches import FlatIds
+from lab.core.batches import FlatIds, TextBatch
 from lab.core.errors import RunError
 from lab.data.dataloader import Width
 from lab.data.text.streaming import shards as shards_module
@@ -42,7 +42,7 @@ PLAN = Plan(8, one, seed=3, shuffle_buffer=64)
 
 
 def loader(stream: Stream, plan: Plan = PLAN, epoch: int = 0, num_workers: int = 0) -> StreamLoader:
-    made = StreamLoader(stream, plan, ENCODING, num_workers, False)
+    made = StreamLoader(stream, plan, ENCODING, num_workers, False, summed=lambda counts: counts)
     made.set_epoch(epoch)
     return made
 
@@ -87,12 +87,69 @@ def test_an_epoch_resumes_at_any_batch(stream: Stream, start: int, accumulation:
     assert numbers(resumed) == numbers(whole), "the next pass begins at the beginning"
 
 
-def test_processes_share_each_batch(stream: Stream) -> None:
-    whole = numbers(loader(stream))
-    parts = [numbers(loader(stream, replace(PLAN, rank=rank, num_ranks=3))) for rank in range(3)]
-    for place, batch in enumerate(whole[:-1]):
-        assert [parts[rank][place] for rank in range(3)] == [batch[rank::3] for rank in range(3)]
-    assert {len(part) for part in parts} == {len(whole)}
+def of_ranks(stream: Stream, plan: Plan, num: int, **options: Any) -> list[list[TextBatch]]:
+    """The batches of each process, with the labels of its own rows in place of those of the whole window."""
+    return [list(loader(stream, replace(plan, rank=rank, num_ranks=num), **options)) for rank in range(num)]
+
+
+@pytest.mark.parametrize("num", [2, 3, 7])
+@pytest.mark.parametrize("accumulation", [one, two])
+def test_processes_read_stretches_of_their_own_in_equally_many_batches(
+    stream: Stream, num: int, accumulation: Any
+) -> None:
+    plan = replace(PLAN, accumulation=accumulation, batch_size=4, shuffle_buffer=32)
+    parts = of_ranks(stream, plan, num)
+    expected = -(-stream.num_train // (4 * num))
+    assert [len(part) for part in parts] == [expected] * num
+    counted = [[number for batch in part if not batch.is_filler for number in numbers([batch])[0]] for part in parts]
+    flat = [number for part in counted for number in part]
+    assert len(flat) == len(set(flat)) == stream.num_train
+    assert max(map(len, counted)) - min(map(len, counted)) <= 1
+    windows = [sum(int(batch.window_counts["mode"].sum()) for batch in part[:: accumulation(0)]) for part in parts]
+    assert windows == [len(part) for part in counted], "the windows of all processes have every row once"
+    assert all(not batch.is_filler or (batch.labels["mode"] == -100).all() for part in parts for batch in part)
+
+
+def test_a_process_without_a_row_for_the_last_batch_keeps_in_step(stream: Stream) -> None:
+    num = next(num for num in range(2, 9) if stream.num_train % num)
+    size = stream.num_train // num
+    parts = of_ranks(stream, replace(PLAN, batch_size=size, shuffle_buffer=size), num)
+    assert [part[1].is_filler for part in parts] == [rank >= stream.num_train % num for rank in range(num)]
+    assert all(int(part[1].window_counts["mode"].sum()) == (not part[1].is_filler) for part in parts)
+    resumed = loader(stream, replace(PLAN, batch_size=size, shuffle_buffer=size, rank=num - 1, num_ranks=num))
+    resumed.load_state_dict({"epoch": 0, "batches": 1})
+    assert [batch.is_filler for batch in resumed] == [True]
+
+
+def test_more_processes_than_rows_are_in_step(stream: Stream) -> None:
+    num = stream.num_train + 2
+    parts = [list(loader(stream, replace(PLAN, rank=rank, num_ranks=num))) for rank in (0, num - 3, num - 1)]
+    assert [[batch.is_filler for batch in part] for part in parts] == [[False], [False], [True]]
+
+
+@pytest.mark.parametrize("start", [1, 7, 13])
+def test_the_part_of_a_process_resumes_at_any_batch(stream: Stream, start: int) -> None:
+    plan = replace(PLAN, rank=1, num_ranks=2, batch_size=4, accumulation=two, shuffle_buffer=32)
+    whole = numbers(loader(stream, plan, epoch=2))
+    resumed = loader(stream, plan, epoch=2)
+    resumed.load_state_dict({"epoch": 2, "batches": start})
+    assert numbers(resumed) == whole[start:]
+
+
+def test_batches_of_one_step_have_similar_lengths_in_all_processes(stream: Stream) -> None:
+    first, second = of_ranks(stream, replace(PLAN, batch_size=4), 2)
+    widths = np.array([[batch.ids.shape[1] for batch in part] for part in (first, second)])
+    assert np.corrcoef(widths)[0, 1] > 0.8
+
+
+def test_the_loader_sums_the_labels_of_a_window(stream: Stream) -> None:
+    def doubled(counts: Any) -> Any:
+        return {name: 2 * each for name, each in counts.items()}
+
+    plan = replace(PLAN, num_ranks=2)
+    own, together = (next(iter(StreamLoader(stream, plan, ENCODING, 0, False, summed)))
+                     for summed in (lambda counts: counts, doubled))  # fmt: skip
+    assert torch.equal(together.window_counts["cause"], 2 * own.window_counts["cause"])
 
 
 def test_workers_give_the_same_batches(stream: Stream) -> None:

@@ -2,17 +2,21 @@
 
 In each epoch the blocks of all shards are read in another random order. Some thousand rows at a time (the shuffle
 buffer) are shuffled and divided into batches by `lab.data.batch_sampler.windows`, like all rows of data in memory. What
-was trained on before is left out without being read, except for the beginning of one block. Each process and each
-worker reads every row, and tokenises the rows of its own batches. Memory: the shuffle buffer and a block.
+was trained on before is left out without being read, except for the beginning of one block. Of several processes (DDP)
+each reads its own stretch of the epoch's rows, of equal length to within a row. They draw the same positions of their
+buffers, so that their batches of one step have similar lengths. Each worker reads every row of its process, and
+tokenises the rows of its own batches. Memory: the shuffle buffer and a block.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
+from torch import Tensor, distributed
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from lab.core.batches import HeadSpec, Ids, TextBatch, Tokenizer
@@ -24,10 +28,14 @@ from lab.data.text.streaming.scan import Stream
 from lab.data.text.streaming.selection import Selected, split_of, usable
 
 
+Counts = dict[str, Tensor]
+"""Per head, the labels (K,) of each class."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """How the rows become batches. batch_size: rows of a micro-batch in all processes; accumulation: epoch ->
-    micro-batches per step; shuffle_buffer: rows that are shuffled together; limit: micro-batches of an epoch, as
+    """How the rows become batches. batch_size: rows of a micro-batch in one process; accumulation: epoch ->
+    micro-batches per step; shuffle_buffer: rows that a process shuffles together; limit: micro-batches of an epoch, as
     `limited`; repeats: every epoch has the batches of the first one; rank: number of this process among `num_ranks`."""
 
     batch_size: int
@@ -40,13 +48,23 @@ class Plan:
     num_ranks: int = 1
 
     def num_batches(self, num_rows: int) -> int:
-        """Micro-batches of an epoch."""
-        return limited(-(-num_rows // self.batch_size), self.limit)
+        """Micro-batches of an epoch, equally many in each process."""
+        return limited(-(-num_rows // (self.batch_size * self.num_ranks)), self.limit)
 
     def buffer_rows(self, epoch: int) -> int:
         """Rows that are shuffled together, whole optimizer steps."""
         step = self.batch_size * self.accumulation(epoch)
         return max(1, self.shuffle_buffer // step) * step
+
+    def stretch(self, num_rows: int) -> tuple[int, int]:
+        """The first row of this process in an epoch of `num_rows` rows, and the row after its last one.
+
+        >>> [Plan(8, lambda _: 1, 0, 64, rank=rank, num_ranks=3).stretch(10) for rank in range(3)]
+        [(0, 4), (4, 7), (7, 10)]
+        """
+        each, left = divmod(num_rows, self.num_ranks)
+        start = self.rank * each + min(self.rank, left)
+        return start, start + each + (self.rank < left)
 
 
 @dataclass(frozen=True)
@@ -71,27 +89,36 @@ class StreamedBatches(IterableDataset[TextBatch]):
         heads = self.stream.heads
         for number, (rows, draw) in enumerate(self._draws()):
             if number % every == mine:
-                yield self._batch(rows, draw.share(self.plan.rank, self.plan.num_ranks), heads)
+                yield self._batch(rows, draw, heads)
 
     def _draws(self) -> Iterator[tuple[Selected, Draw]]:
         """The rows of a buffer, and the rows of a batch among them, from batch `start` on."""
         plan, total = self.plan, self.plan.num_batches(self.stream.num_train)
         order_epoch = 0 if plan.repeats else self.epoch
         size, step = plan.buffer_rows(self.epoch), plan.batch_size * plan.accumulation(self.epoch)
-        batches_per_buffer = size // plan.batch_size
-        buffer = self.start // batches_per_buffer
-        number = buffer * batches_per_buffer
-        for rows in _buffers(self.stream, (plan.seed, order_epoch), buffer * size, size):
+        first, stop = plan.stretch(self.stream.num_train)
+        buffer = self.start // (size // plan.batch_size)
+        number = buffer * (size // plan.batch_size)
+        last, window_end = None, number
+        for rows in _buffers(self.stream, (plan.seed, order_epoch), (first + buffer * size, stop), size):
             lengths = pc.utf8_length(rows.texts).to_numpy(zero_copy_only=False).astype(np.int32)
             for window in windows(lengths, step, plan.seed, (order_epoch << 24) + buffer):
                 kept = window[: (total - number) * plan.batch_size]
-                for first in range(0, len(kept), plan.batch_size):
+                last, window_end = (rows, kept), number + plan.accumulation(self.epoch)
+                for place in range(0, len(kept), plan.batch_size):
                     if number >= self.start:
-                        yield rows, Draw(kept[first : first + plan.batch_size], kept)
+                        yield rows, Draw(kept[place : place + plan.batch_size], kept)
                     number += 1
                 if number >= total:
                     return
             buffer += 1
+        if self.start <= number < total:  # another process has one row more, and this one keeps in step
+            known, window = last or (self._any_row(order_epoch, stop), np.zeros(0, np.int64))
+            yield known, Draw(np.zeros(1, np.int64), window if number < window_end else window[:0], is_filler=True)
+
+    def _any_row(self, order_epoch: int, stop: int) -> Selected:
+        """A row of this process, or of another if it has none."""
+        return next(_rows(self.stream, (self.plan.seed, order_epoch), max(0, stop - 1)))
 
     def _batch(self, rows: Selected, draw: Draw, heads: tuple[HeadSpec, ...]) -> TextBatch:
         of = self.encoding
@@ -101,19 +128,24 @@ class StreamedBatches(IterableDataset[TextBatch]):
         return TokenRows(tokens, rows.labels, heads, of.pad_id, of.width)[draw]  # type: ignore[arg-type]
 
 
-def _buffers(stream: Stream, seed: tuple[int, int], skipped: int, size: int) -> Iterator[Selected]:
-    """The training rows of an epoch behind the first `skipped`, `size` at a time, the last ones fewer."""
+def _buffers(stream: Stream, seed: tuple[int, int], part: tuple[int, int], size: int) -> Iterator[Selected]:
+    """The training rows of an epoch from one place to another, `size` at a time, the last ones fewer."""
     parts: list[Selected] = []
-    waiting = 0
-    for rows in _rows(stream, seed, skipped):
-        start = 0
-        while waiting + len(rows) - start >= size:
+    waiting, left = 0, part[1] - part[0]
+    if left <= 0:
+        return
+    for rows in _rows(stream, seed, part[0]):
+        start, end = 0, min(len(rows), left)
+        left -= end
+        while waiting + end - start >= size:
             stop = start + size - waiting
             yield _joined([*parts, rows.slice(start, stop)])
             parts, waiting, start = [], 0, stop
-        if start < len(rows):
-            parts.append(rows.slice(start, len(rows)))
-            waiting += len(rows) - start
+        if start < end:
+            parts.append(rows.slice(start, end))
+            waiting += end - start
+        if not left:
+            break
     if parts:
         yield _joined(parts)
 
@@ -147,11 +179,26 @@ def _joined(parts: list[Selected]) -> Selected:
     return Selected(pa.concat_arrays([part.texts for part in parts]), {}, labels, None)
 
 
-class StreamLoader(Place):
-    """The batches of an epoch for Lightning, which calls `set_epoch`."""
+def of_all_ranks(counts: Counts) -> Counts:
+    """The counts summed over the processes, which all call it for the same batch."""
+    total = torch.cat(list(counts.values()))
+    distributed.all_reduce(total)
+    parts = total.split([len(each) for each in counts.values()])
+    return dict(zip(counts, parts, strict=True))
 
-    def __init__(self, stream: Stream, plan: Plan, encoding: Encoding, num_workers: int, pin_memory: bool) -> None:
+
+class StreamLoader(Place):
+    """The batches of an epoch for Lightning, which calls `set_epoch`.
+
+    summed: what makes of the labels of this process's part of a window those of the whole window.
+    """
+
+    def __init__(
+        self, stream: Stream, plan: Plan, encoding: Encoding, num_workers: int, pin_memory: bool,
+        summed: Callable[[Counts], Counts] = of_all_ranks,
+    ) -> None:  # fmt: skip
         super().__init__()
+        self.summed = summed
         self.stream, self.plan, self.encoding = stream, plan, encoding
         self.num_workers, self.pin_memory = num_workers, pin_memory
         self.sampler = self
@@ -168,4 +215,10 @@ class StreamLoader(Place):
     def __iter__(self) -> Iterator[Any]:
         start = self.begin(self.epoch)
         batches = StreamedBatches(self.stream, self.plan, self.encoding, self.epoch, start)
-        yield from self.counted(DataLoader(batches, None, num_workers=self.num_workers, pin_memory=self.pin_memory))
+        loader = DataLoader(batches, None, num_workers=self.num_workers, pin_memory=self.pin_memory)
+        yield from self.counted(map(self._with_whole_windows, loader))
+
+    def _with_whole_windows(self, batch: TextBatch) -> TextBatch:
+        if self.plan.num_ranks == 1:
+            return batch
+        return replace(batch, window_counts=self.summed(batch.window_counts))

@@ -35,6 +35,6 @@ class StreamedTextDataModule(TextDataModule):
         assert isinstance(self.loading, Files), "data of another kind have no shards"
         rank = self._rank()
         return Plan(
-            self.batch_size * self.num_ranks, self.accumulation, self.seed, self.loading.shuffle_buffer,
+            self.batch_size, self.accumulation, self.seed, self.loading.shuffle_buffer,
             self.limits.get("train", 1.0), self.repeats, rank, self.num_ranks,
         )  # fmt: skip
