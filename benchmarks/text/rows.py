@@ -159,7 +159,8 @@ def report(where: str, rows: Rows) -> None:
     measuring.table(("way, rows", "wall s", "CPU s", "training s", "all else s", "RSS GiB", "test macro-F1"), cells)
     for way, fits in slopes_of(rows).items():
         for key, fit in fits.items():
-            print(f"{way} {key}: slope {fit['slope']:.2f}; {fit['fixed_s']:.1f} s + {fit['per_million_s']:.1f} s per million rows")
+            cost = f"{fit['fixed_s']:.1f} s + {fit['per_million_s']:.1f} s per million rows"
+            print(f"{way} {key}: slope {fit['slope']:.2f}; {cost}")
 
 
 def main() -> None:

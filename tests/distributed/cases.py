@@ -129,7 +129,7 @@ def streamed(number: int, folder: Path) -> dict[str, Any]:
     def start(turn: int) -> tuple[StreamedTexts, Any, GradientAccumulation]:
         rank = os.environ.get("LOCAL_RANK", "0")
         data = StreamedTexts(number, folder / f"shards-{number}-{rank}-{turn}", lambda _: 3)
-        return data, text_module(data, 3, 3), GradientAccumulation(3)  # type: ignore[arg-type]
+        return data, text_module(data, 3, 3), GradientAccumulation(3)
 
     data, model, windows = start(0)
     at = folder / f"streamed-{number}"

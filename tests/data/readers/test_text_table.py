@@ -1,5 +1,7 @@
 import math
 
+import datasets
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -39,3 +41,13 @@ def test_batches_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_table, "BATCH", 3)
     table = Table(pa.table({"n": list(range(7)), "m": list(range(7))})).narrow(["n"])
     assert [batch["n"].to_pylist() for batch in table.batches()] == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
+@pytest.mark.parametrize("rows", [[3, 5, 4], [0, 39], [2, 2], [], list(range(40))])
+def test_rows_are_read_in_their_order_from_a_data_set_of_many_pieces(rows: list[int]) -> None:
+    pieces = pa.chunked_array([[str(3 * start + n) for n in range(3)] for start in range(14)])
+    whole = datasets.Dataset(pa.table({"n": pieces}))
+    for data, first in ((whole, 0), (whole.select(range(1, 42)), 1), (whole.select([41, *range(41)]), None)):
+        table = Table(data).narrow(["n"])
+        expected = [str((41, *range(41))[row] if first is None else first + row) for row in rows]
+        assert table.read(np.array(rows, np.int64))["n"].to_pylist() == expected

@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 Rows = npt.NDArray[np.int64]
 BATCH = 4096
 """Rows read at once: about 5 MB of reviews."""
+MOST_SPREAD = 16
+"""Rows of a slice for each row that is taken from it."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +60,20 @@ class Table:
     def read(self, rows: Rows | slice) -> dict[str, Any]:
         """Return each column of a narrowed table at `rows`: a pyarrow string array, null where a value is missing."""
         if not isinstance(self.data, pa.Table):
-            part = self.data[rows]
+            part = self.data[rows] if isinstance(rows, slice) else self._near(rows)
         elif isinstance(rows, slice):
             part = self.data.slice(rows.start, rows.stop - rows.start)
         else:
             part = self.data.take(pa.array(rows))
         return {name: as_text(part.column(name), self.class_names.get(name)) for name in part.column_names}
+
+    def _near(self, rows: Rows) -> Any:
+        """The rows of a data set; those that are close together are taken from a slice, which is a tenth of the work of
+        looking up each."""
+        first, end = (int(rows.min()), int(rows.max()) + 1) if len(rows) else (0, 0)
+        if end - first > MOST_SPREAD * len(rows) or self.data._indices is not None:
+            return self.data[rows]
+        return self.data.data.fast_slice(first, end - first).take(pa.array(rows - first))
 
     def batches(self) -> Iterator[dict[str, Any]]:
         """All rows in order, `BATCH` at a time."""

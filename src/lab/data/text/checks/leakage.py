@@ -112,7 +112,7 @@ def contradictions(texts: Hashes, labels: Ints) -> tuple[int, int]:
     if not len(codes):
         return 0, 0
     num = int(labels.max()) + 1
-    pairs = np.unique(codes * num + labels[labelled])  # one number a pair: a sort of columns takes seconds for a million
+    pairs = np.unique(codes * num + labels[labelled])  # one number a pair: sorting columns takes seconds for a million
     several = np.bincount(pairs // num) > 1
     return int(several.sum()), int(several[codes].sum())
 

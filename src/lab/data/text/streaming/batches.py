@@ -27,7 +27,6 @@ from lab.data.label_encoder import LabelEncoder
 from lab.data.text.streaming.scan import Stream
 from lab.data.text.streaming.selection import Selected, split_of, usable
 
-
 Counts = dict[str, Tensor]
 """Per head, the labels (K,) of each class."""
 
@@ -183,7 +182,7 @@ def of_all_ranks(counts: Counts) -> Counts:
     """The counts summed over the processes, which all call it for the same batch."""
     total = torch.cat(list(counts.values()))
     distributed.all_reduce(total)
-    parts = total.split([len(each) for each in counts.values()])
+    parts = torch.split(total, [len(each) for each in counts.values()])
     return dict(zip(counts, parts, strict=True))
 
 
