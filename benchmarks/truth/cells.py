@@ -101,10 +101,13 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of run.json that a line keeps."""
     facts, auto = record["data"], (record.get("requested") or {}).get("model")
     classes = facts.get("classes") or {}
-    fields = {name: record.get(name) for name in ("calibration", "requested", "baseline_comparison", "git_commit")}
+    names = ("calibration", "decision", "requested", "baseline_comparison", "git_commit")
+    fields = {name: record.get(name) for name in names}
+    decided = (record.get("decision") or {}).get("scores") or {}  # where classes are not always the most probable ones
+    val = record["metrics"]["val"] | decided.get("val", {}).get("chosen", {})
     return fields | {
         "trained": record["model"]["name"] if auto is None else auto["used"],
-        "metrics": {split: short(record["metrics"][split]) for split in ("val", "test")},
+        "metrics": {"val": short(val), "test": short(record["metrics"]["test"])},
         "baselines": {
             name: {split: each if isinstance(each, str) else short(each) for split, each in (scores or {}).items()}
             for name, scores in (record.get("baselines") or {}).items()

@@ -36,9 +36,10 @@ WRITTEN = {
         "data.num_workers", "data.pin_memory", "data.persistent_workers",
     },
     Role.UNSEARCHED: {
-        "trainer.fast_dev_run", "baselines", "plugins", "objective", "sweep", "resume", "test", "hydra", "model_reason",
+        "trainer.fast_dev_run", "evaluation", "baselines", "plugins", "objective", "sweep", "resume", "test", "hydra",
+        "model_reason",
     },
-    Role.RECIPE: {"experiment_name", "seed", "objective", "plugins"},
+    Role.RECIPE: {"evaluation", "experiment_name", "seed", "objective", "plugins"},
     Role.RECIPE_GROUP: {
         "model", "data", "peft", "loss", "optimizer", "scheduler", "callbacks", "trainer", "cache",
     },

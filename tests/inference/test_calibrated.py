@@ -16,7 +16,6 @@ from .conftest import read_csv, text_rows, write_csv, write_weather
 
 Ask = Callable[..., Done]
 Trained = Callable[[str], Path]
-HEADS = {"ngram": "cause", "series": "label", "questions": "answer"}
 
 
 def inputs(name: str, place: Path) -> Path:
@@ -66,6 +65,42 @@ def test_the_test_rows_of_the_run_have_the_probabilities_of_a_prediction(
         for head in ("cause", "state"):
             assert row[head] == before[f"{head}_predicted"]
             assert float(row[f"{head}_probability"]) == pytest.approx(before[f"{head}_probability"], abs=1e-5)
+
+
+def decided(run: Path, head: str, offsets: list[float]) -> Path:
+    """Give a copied run a decision rule."""
+    content = RunFolder(run).read_calibration()
+    assert content is not None
+    rule = {"tau": 1.0, "metric": "mcc", "rows": 9, "argmax": 0.1, "cross_fitted": 0.2, "interval": [0.1, 0.2]}
+    RunFolder(run).write_calibration(content | {"decisions": {head: rule | {"offsets": offsets}}})
+    return run
+
+
+@pytest.mark.parametrize("name", ["ngram", "series"])
+def test_a_decision_rule_changes_classes_and_no_probability(
+    asked: Ask, trained: Trained, tmp_path: Path, name: str
+) -> None:
+    run, new = copied(trained(name), tmp_path), inputs(name, tmp_path)
+    spec = RunFolder(run).read_spec()["heads"][0]
+    head, second = spec["name"], spec["classes"][1]
+    tables = []
+    for offsets in ([0.0, 0.0], [0.0, 99.0]):
+        decided(run, head, offsets)
+        asked(name, run=run, input=new, output=tmp_path / f"{offsets[1]}.csv", top_k=2, abstain_below=0.5, explain=True)
+        tables.append(read_csv(tmp_path / f"{offsets[1]}.csv"))
+    assert {row[head] for row in tables[1]} == {second}
+    assert len({row[head] for row in tables[0]}) == 2, "both classes are predicted without the rule"
+    for plain, own in zip(*tables, strict=True):
+        both = {plain[f"{head}{rank}"]: plain[f"{head}{rank}_probability"] for rank in ("", "_2")}
+        assert {own[f"{head}{rank}"]: own[f"{head}{rank}_probability"] for rank in ("", "_2")} == both
+        assert own[f"{head}_abstain"] == str(float(own[f"{head}_probability"]) < 0.5).lower()
+        assert (own[f"{head}_attributions"] == plain[f"{head}_attributions"]) == (plain[head] == second)
+
+
+def test_offsets_of_other_classes_are_refused(asked: Ask, trained: Trained, tmp_path: Path) -> None:
+    run = decided(copied(trained("ngram"), tmp_path), "cause", [0.0, 1.0, 2.0])
+    with pytest.raises(RequestError, match="3 offsets for 2 classes of cause"):
+        asked("ngram", run=run, input=inputs("ngram", tmp_path))
 
 
 def test_a_run_of_an_older_version_says_that_it_is_not_calibrated(asked: Ask, trained: Trained, tmp_path: Path) -> None:

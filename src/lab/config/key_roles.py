@@ -25,7 +25,7 @@ def keys(role: Role) -> tuple[str, ...]:
     """Return the dotted keys with `role`, in the schema's order, without the keys below them.
 
     >>> keys(Role.UNSEARCHED)
-    ('trainer.fast_dev_run', 'baselines', 'objective', 'plugins', 'resume', 'test', 'sweep', 'hydra')
+    ('trainer.fast_dev_run', 'evaluation', 'baselines', 'objective', 'plugins', 'resume', 'test', 'sweep', 'hydra')
     """
     return (*dict.fromkeys(_fields(Config, role)), *(["hydra"] if role in HYDRA else []))
 

@@ -109,10 +109,15 @@ def temperature_lines(source: Source, layout: Layout) -> list[str]:
     if layout.auto is not AutoModelForSequenceClassification:
         return []
     assert isinstance(source.spec, TextSpec), "a head of classes without texts"
-    temperature = _temperatures(source).get(source.spec.heads[0].name)
+    head = source.spec.heads[0].name
+    temperature = _temperatures(source).get(head)
     if temperature is None:
         return []
-    return [f"its logits are those of the model; divided by {temperature:.6g} they give calibrated probabilities"]
+    lines = [f"its logits are those of the model; divided by {temperature:.6g} they give calibrated probabilities"]
+    if head in source.offsets:
+        numbers = ", ".join(f"{each:.4g}" for each in source.offsets[head])
+        lines.append(f"the run's class is the largest of log(probability) + offset, of the classes in order: {numbers}")
+    return lines
 
 
 def write_heads(source: Source, folder: Path, base: str | None) -> None:
@@ -134,9 +139,10 @@ def _settings(source: Source) -> dict[str, Any]:
     assert isinstance(source.model.pooling, TokenPooling), "an encoder without pooling"
     temperatures, spec, data = _temperatures(source), source.model.spec, source.config.data
     described = [
-        {"name": head.name, "classes": list(head.classes), "temperature": temperatures.get(head.name, 1.0)}
+        {"name": head.name, "classes": list(head.classes), "temperature": temperatures.get(head.name, 1.0),
+         "offsets": source.offsets.get(head.name)}
         for head in spec.heads
-    ]
+    ]  # fmt: skip
     joined = {"columns": list(data.text), "separator": data.text_separator} if isinstance(data, Columned) else {}
     return {"pooling": source.model.pooling.how, "max_length": spec.max_length, "heads": described, **joined}
 

@@ -118,5 +118,8 @@ def limits(source: Source) -> Iterator[str]:
     else:
         heads = ", ".join(f"{head} {value:.3g}" for head, value in source.calibration["temperatures"].items())
         yield f"Probabilities are calibrated by temperatures fitted on validation rows: {heads or 'none'}."
+        rules = ", ".join(f"{head} {source.calibration['decisions'][head]['tau']:g}" for head in source.offsets)
+        if rules:
+            yield f"Classes are chosen by probability / (share of the training rows)^tau, with tau by head: {rules}."
         yield from (f"Not calibrated: {head}: {why}." for head, why in source.calibration["not_fitted"].items())
     yield from (f"The run warned: {line}" for line in source.record.get("warnings") or ())

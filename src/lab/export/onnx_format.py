@@ -5,7 +5,7 @@ dynamic quantisation). Its cost in right answers and its gain in time are measur
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -14,13 +14,14 @@ import torch
 from torch import Tensor
 
 from lab.config.schema.training import Whole
-from lab.core.batches import MISSING, QuestionBatch
+from lab.core.batches import MISSING, HeadSpec, QuestionBatch
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.export.onnx_graph import quiet, write_graph
 from lab.export.samples import Samples, samples_of
 from lab.export.source import Source, is_adapted, plain_state, write_records
 from lab.inference.onnx.model import MODEL_FILE, OnnxModel
+from lab.models.calibration import calibrated, decision_scores
 from lab.models.qa.extractive_qa import possible
 from lab.models.qa.spans import best_spans
 from lab.training.tasks.select import build_model
@@ -143,8 +144,13 @@ def _answers(result: Any, batch: Any, source: Source) -> dict[str, Tensor]:
     if isinstance(batch, QuestionBatch):
         best = best_spans(result, possible(batch), getattr(source.spec, "max_answer", 1), 1)
         return {"answer": best.first[:, 0] * batch.ids.shape[1] + best.last[:, 0]}
-    heads = getattr(source.spec, "heads", ())
-    return {head.name: logits.argmax(-1) for head, logits in zip(heads, result, strict=True)}
+    heads: Sequence[HeadSpec] = getattr(source.spec, "heads", ())
+    temperatures: Mapping[str, float] = (source.calibration or {}).get("temperatures", {})
+    tables = {
+        head.name: calibrated(logits, temperatures.get(head.name, 1.0))
+        for head, logits in zip(heads, result, strict=True)
+    }
+    return {name: decision_scores(table, source.offsets.get(name)).argmax(-1) for name, table in tables.items()}
 
 
 def _labels(batch: Any, name: str) -> Tensor | None:

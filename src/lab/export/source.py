@@ -12,6 +12,7 @@ from lab.config.schema.training import Whole
 from lab.core.batches import Spec, Tokenizer, spec_fields
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, write_whole
+from lab.core.record.calibration_fields import offsets_of
 from lab.core.record.export_record import read_export
 from lab.core.record.run_folder import RunFolder
 from lab.core.record.seal import sealed
@@ -40,6 +41,11 @@ class Source:
     reference: Mapping[str, Any] | None
     tokenizer: Tokenizer | None
     checkpoint: str
+
+    @property
+    def offsets(self) -> dict[str, list[float]]:
+        """Per head whose class is not always the most probable one, what is added to its log-probabilities (K,)."""
+        return offsets_of(self.calibration or {})
 
 
 def read_source(run: RunFolder, checkpoint: Literal["best", "last"]) -> Source:

@@ -10,6 +10,7 @@ import torch
 from lab.core.batches import HeadSpec
 from lab.core.terminal.tables import Table
 from lab.inference.predictor import Cells, Field, rounded
+from lab.models.calibration import decision_scores
 from lab.models.metrics import class_counts, mean_over_heads, scores
 from lab.training.evaluation.result_table import outcome_table
 
@@ -25,12 +26,17 @@ def class_fields(name: str, kept: int) -> list[Field]:
     return [field for pair in pairs for field in pair]
 
 
-def ranked_classes(head: HeadSpec, probabilities: torch.Tensor, kept: int) -> list[Cells]:
-    """Return the cells of `class_fields` for each row of probabilities (B, K)."""
-    best = probabilities.topk(kept)
+def ranked_classes(
+    head: HeadSpec, probabilities: torch.Tensor, kept: int, offsets: Sequence[float] | None = None
+) -> list[Cells]:
+    """Return the cells of `class_fields` for each row of probabilities (B, K), in the order of the decision rule.
+
+    offsets: (K,) of the rule; None: the most probable class comes first.
+    """
+    best = decision_scores(probabilities, offsets).topk(kept).indices
     return [
         tuple(cell for code, value in zip(codes, values, strict=True) for cell in (head.classes[code], rounded(value)))
-        for codes, values in zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        for codes, values in zip(best.tolist(), probabilities.gather(1, best).tolist(), strict=True)
     ]
 
 
@@ -41,10 +47,9 @@ class ClassCounts:
         self.heads = heads
         self.counts = [torch.zeros(3, head.num_classes, dtype=torch.long) for head in heads]
 
-    def add(self, index: int, probabilities: torch.Tensor, labels: Sequence[int]) -> None:
-        """Add rows of a head: probabilities (B, K) and labels (B,), `MISSING` where unknown."""
-        num = self.heads[index].num_classes
-        self.counts[index] += class_counts(probabilities.argmax(-1), torch.tensor(labels), num)
+    def add(self, index: int, chosen: torch.Tensor, labels: Sequence[int]) -> None:
+        """Add rows of a head: chosen classes (B,) and labels (B,), `MISSING` where unknown."""
+        self.counts[index] += class_counts(chosen, torch.tensor(labels), self.heads[index].num_classes)
 
     def table(self) -> Table | None:
         """The table of scores; None if no label is known."""

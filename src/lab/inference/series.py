@@ -24,7 +24,7 @@ from lab.inference.inputs import STANDARD, Input, Settings
 from lab.inference.new_windows import NewWindows, new_windows, table_settings
 from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
-from lab.models.calibration import calibrated
+from lab.models.calibration import NO_OFFSETS, calibrated, decision_scores
 from lab.models.classifier import Classifier
 from lab.models.linear.series import SeriesLinear
 from lab.training.doubt.novelty import energies, window_measures
@@ -45,12 +45,14 @@ class SeriesPredictor(Predictor):
     def __init__(
         self, config: Config, model: Classifier, spec: SeriesSpec, run: RunFolder, top_k: int, batch_size: int,
         device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
+        offsets: Mapping[str, Sequence[float]] = NO_OFFSETS,
     ) -> None:  # fmt: skip
         if not isinstance(config.data, Windowed):
             problem = "its cases are a problem of the UCR/UEA archive; new rows are read from tables only"
             raise RequestError(Mistake("run", problem, "a run of data=series_table", run.path))
         self.data, self.model, self.device, self.batch_size = config.data, model.to(device), device, batch_size
         self.temperature = temperatures.get(spec.heads[0].name, 1.0)
+        self.offsets = offsets.get(spec.heads[0].name)
         self.head, facts = spec.heads[0], run.read().get("data") or {}
         self.scaling = _scaling(facts, config.data.scale, run)
         self.features, self.step_s = tuple(facts["columns"]), float(facts["step_s"])
@@ -109,13 +111,22 @@ class SeriesPredictor(Predictor):
                 for place, reason in zip(chosen, self._unlike(values, observed, logits), strict=False):
                     result.unlike[place] = reason
                 probabilities = calibrated(logits, self.temperature)
-                labels = windows.labels[ids].astype(np.int64).tolist()
-                self.counts.add(0, probabilities, labels)
-                if self.profile is not None:
-                    self.profile.add_classes(self.head.name, probabilities.numpy(), labels)
-                for place, cells in zip(chosen, ranked_classes(self.head, probabilities, self.kept), strict=True):
+                self._count(probabilities, windows.labels[ids].astype(np.int64).tolist())
+                ranked = ranked_classes(self.head, probabilities, self.kept, self.offsets)
+                for place, cells in zip(chosen, ranked, strict=True):
                     result.cells[place] = cells
         return result
+
+    def _count(self, probabilities: torch.Tensor, labels: Sequence[int]) -> None:
+        chosen = decision_scores(probabilities, self.offsets).argmax(-1)
+        self.counts.add(0, chosen, labels)
+        if self.profile is not None:
+            confidence = probabilities.gather(1, chosen[:, None])[:, 0]
+            self.profile.add_classes(self.head.name, chosen.numpy(), confidence.numpy(), labels)
+
+    def chosen(self, logits: torch.Tensor) -> torch.Tensor:
+        """(B,) the class that is given for logits (B, K)."""
+        return decision_scores(calibrated(logits, self.temperature), self.offsets).argmax(-1)
 
     def base_logits(
         self, values: npt.NDArray[np.float32], observed: npt.NDArray[np.bool_]

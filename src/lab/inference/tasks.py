@@ -27,11 +27,12 @@ from lab.inference.predictor import UNCALIBRATED, Predictor, device_of
 from lab.inference.questions import QuestionPredictor
 from lab.inference.series import SeriesPredictor
 from lab.inference.texts import TextPredictor
+from lab.models.calibration import NO_OFFSETS
 from lab.models.classifier import Classifier
 from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.tokenizer import load_tokenizer
-from lab.training.doubt.saved import saved_temperatures
+from lab.training.doubt.saved import fitting_offsets, saved_temperatures
 
 ModelT = TypeVar("ModelT")
 
@@ -42,14 +43,15 @@ def predictor_of(
     """Return the predictor of a loaded model. Raises RequestError for a model without classes or answers."""
     device, run = device_of(request.device), RunFolder(folder)
     saved = saved_temperatures(run)
-    temperatures = UNCALIBRATED if saved is None else saved.temperatures
+    temperatures, offsets = (UNCALIBRATED, NO_OFFSETS) if saved is None else (saved.temperatures, saved.offsets)
     if isinstance(model, OnnxModel):
         device = torch.device("cpu") if request.device == "auto" else device
     if _is(model, MultitaskTextClassifier, TextSpec):
         tokenizer = _tokenizer(run, model.spec)
         return TextPredictor(
-            config, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures
-        )
+            config, model, tokenizer, request.columns, request.top_k, request.batch_size, device, temperatures,
+            fitting_offsets(offsets, model.spec.heads, run),
+        )  # fmt: skip
     if _is(model, ExtractiveQA, QuestionSpec) and isinstance(config.data, Questions):
         tokenizer = _tokenizer(run, model.spec)
         assert isinstance(tokenizer, PairTokenizer), "training refuses other tokenizers"
@@ -58,7 +60,10 @@ def predictor_of(
         )
     spec = spec_from_fields(run.read_spec())
     if _is(model, Classifier, SeriesSpec) and isinstance(spec, SeriesSpec):
-        return SeriesPredictor(config, model, spec, run, request.top_k, request.batch_size, device, temperatures)
+        offsets = fitting_offsets(offsets, spec.heads, run)
+        return SeriesPredictor(
+            config, model, spec, run, request.top_k, request.batch_size, device, temperatures, offsets
+        )
     if isinstance(spec, CustomSpec) and not isinstance(model, OnnxModel):
         return CustomPredictor(model, request.columns, request.batch_size, device)
     problem = f"its model {type(model).__name__} gives neither classes nor answers"

@@ -13,7 +13,7 @@ from lab.core.batches import MISSING, TextBatch, TextWindows, Tokenizer
 from lab.core.terminal.tables import Table
 from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, Row, by_length, cell_text
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
-from lab.models.calibration import calibrated
+from lab.models.calibration import NO_OFFSETS, calibrated, decision_scores
 from lab.models.linear.text import TextLinear
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.doubt.novelty import energies, text_measures
@@ -23,13 +23,15 @@ GENERATED_TEXT = "text"
 
 
 class TextPredictor(Predictor):
-    """Classes of texts. columns: for columns of the run, their names in the input; temperatures: per head."""
+    """Classes of texts. columns: for columns of the run, their names in the input; temperatures: per head; offsets: per
+    head whose class is not always the most probable one, what is added to its log-probabilities (K,)."""
 
     def __init__(
         self, config: Config, model: MultitaskTextClassifier, tokenizer: Tokenizer, columns: Mapping[str, str],
         top_k: int, batch_size: int, device: torch.device, temperatures: Mapping[str, float] = UNCALIBRATED,
+        offsets: Mapping[str, Sequence[float]] = NO_OFFSETS,
     ) -> None:  # fmt: skip
-        data, self.temperatures = config.data, temperatures
+        data, self.temperatures, self.offsets = config.data, temperatures, offsets
         own = data.text if isinstance(data, Columned) else (GENERATED_TEXT,)
         self.own, self.needed = tuple(own), tuple(columns.get(name, name) for name in own)
         self.separator = data.text_separator if isinstance(data, Columned) else " "
@@ -88,6 +90,11 @@ class TextPredictor(Predictor):
         temperatures = [self.temperatures.get(head.name, 1.0) for head in self.heads]
         return list(map(calibrated, logits, temperatures))
 
+    def chosen(self, logits: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+        """(B,) the class that each head gives for logits (B, K), on the CPU."""
+        tables = zip(self.heads, self._calibrated(logits), strict=True)
+        return [decision_scores(table, self.offsets.get(head.name)).argmax(-1) for head, table in tables]
+
     def _unlike(
         self, texts: Sequence[str], ids: Sequence[Sequence[int]], chosen: Sequence[int], logits: Sequence[torch.Tensor]
     ) -> list[str]:
@@ -123,16 +130,19 @@ class TextPredictor(Predictor):
         return {name: torch.from_numpy(logits) for name, logits in base.logits([list(texts)]).items()}
 
     def _cells(self, probabilities: Sequence[torch.Tensor]) -> list[Cells]:
-        parts = map(ranked_classes, self.heads, probabilities, self.kept)
+        offsets = [self.offsets.get(head.name) for head in self.heads]
+        parts = map(ranked_classes, self.heads, probabilities, self.kept, offsets)
         return [tuple(cell for cells in row for cell in cells) for row in zip(*parts, strict=True)]
 
     def _count(self, probabilities: Sequence[torch.Tensor], rows: Sequence[Row]) -> None:
         for index, (head, table) in enumerate(zip(self.heads, probabilities, strict=True)):
             cells = [cell_text(row.get(self.labels[head.name])) for row in rows]
             truth = [MISSING if cell is None else self.codes[index].get(cell.strip(), MISSING) for cell in cells]
-            self.counts.add(index, table, truth)
+            chosen = decision_scores(table, self.offsets.get(head.name)).argmax(-1)
+            self.counts.add(index, chosen, truth)
             if self.profile is not None:
-                self.profile.add_classes(head.name, table.numpy(), truth)
+                confidence = table.gather(1, chosen[:, None])[:, 0]
+                self.profile.add_classes(head.name, chosen.numpy(), confidence.numpy(), truth)
 
     def scores(self) -> Table | None:
         return self.counts.table()

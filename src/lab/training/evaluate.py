@@ -22,7 +22,7 @@ from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights
 from lab.training.doubt.at_end import measure_doubt
 from lab.training.doubt.calibrate import outcome_lines
-from lab.training.doubt.saved import saved_temperatures
+from lab.training.doubt.saved import fitting_offsets, saved_temperatures
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.hidden_state_cache import attach_hidden_states
 from lab.training.session import interruptible, plain_os_errors, quiet, settle_machine
@@ -79,17 +79,19 @@ def _calibrated(
     """
     known = saved_temperatures(run)
     if known is not None and known.measures_novelty:
-        return result.calibrated(known.temperatures)
+        offsets = fitting_offsets(known.offsets, getattr(material.spec, "heads", ()), run)
+        return result.calibrated(known.temperatures, offsets)
     if run.final != run.best:  # its validation rows were held out from the first fit only
         load_weights(material.model, run, run.best, "test")
-    doubt = measure_doubt(trainer, material, config, result)
+    # The recorded scores of a run of an older version are those of the most probable classes.
+    doubt = measure_doubt(trainer, material, config, result, decides=run.read().get("decision") is not None)
     load_weights(material.model, run, run.final, "test")
     doubt.write(run)
     fitted = doubt.calibration
     run.update(calibration=fitted.scores)
     for line in outcome_lines(fitted):
         log.info("%s", line)
-    return result.calibrated(fitted.temperatures)
+    return result.calibrated(fitted.temperatures, fitted.offsets)
 
 
 def compare_with_recorded(metrics: Mapping[str, float], recorded: Mapping[str, float | None]) -> str:

@@ -35,6 +35,7 @@ from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.doubt.at_end import Doubt, measure_doubt
 from lab.training.doubt.calibrate import outcome_lines
+from lab.training.doubt.decide import decision_lines
 from lab.training.evaluate import refit_note, show, test
 from lab.training.evaluation.base import EvaluationResult, split_metrics
 from lab.training.hidden_state_cache import attach_hidden_states
@@ -100,7 +101,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             if refitted is not None:  # the rows that measure doubt were held out from the first fit only
                 load_weights(material.model, run, run.best, "test")
             doubt = Doubt() if config.trainer.fast_dev_run else measure_doubt(trainer, material, config, result)
-            result = result.calibrated(doubt.calibration.temperatures)
+            result = result.calibrated(doubt.calibration.temperatures, doubt.calibration.offsets)
         if config.trainer.fast_dev_run:
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), clock)
@@ -109,7 +110,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
     post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
     post_processing.report_outcome(run, result, loggers)
     _show(run, config, result, ending)
-    for line in outcome_lines(doubt.calibration):
+    for line in (*outcome_lines(doubt.calibration), *decision_lines(doubt.decision)):
         log.info("%s", line)
     post_processing.write_merged(run, config, final[1])
     return ending.value
@@ -279,6 +280,7 @@ def _conclude(
         metrics=split_metrics(history, best.step) | {"test": result.metrics},
         reference=result.reference,
         calibration=doubt.calibration.scores,
+        decision=doubt.decision,
         parameters=parameter_counts(apply_freezing(config, material.model, history[-1]["epoch"])),
         throughput=summary.get("throughput", {}),
         memory=summary.get("memory", {}),

@@ -21,7 +21,7 @@ def test_rows_are_counted_over_all_pieces() -> None:
     for _ in range(2):
         profile.add_texts({"text": ["abc", None], "other": ["a", "b"]})
         profile.add_tokens([[1, 2], [3], []])
-        profile.add_classes("cause", np.array([[0.7, 0.3], [0.2, 0.8], [0.1, 0.9]], np.float32), [0, MISSING, 1])
+        profile.add_classes("cause", np.array([0, 1, 1]), np.array([0.7, 0.8, 0.9], np.float32), [0, MISSING, 1])
     text = profile.numbers["characters/text"]
     assert (text.num, text.missing) == (2, 2)
     assert profile.numbers["unknown tokens"].num == 4
@@ -33,7 +33,7 @@ def test_rows_are_counted_over_all_pieces() -> None:
 
 def test_a_head_that_the_reference_does_not_have_is_ignored() -> None:
     profile = made()
-    profile.add_classes("other", np.array([[1.0]], np.float32), [0])
+    profile.add_classes("other", np.array([0]), np.array([1.0], np.float32), [0])
     profile.reference.seen = None
     profile.add_tokens([[1]])
     assert profile.numbers["unknown tokens"].num == 0

@@ -33,6 +33,7 @@ def explainer(values: np.ndarray, scaling: Any, missing: tuple[int, int, int] | 
     predictor: Any = SimpleNamespace(
         head=SimpleNamespace(name="rain", classes=("dry", "wet")), scaling=scaling, batch_size=5,
         windows=[SimpleNamespace(rows=rows)], model=_Rule(), device=torch.device("cpu"), base_logits=lambda *_: None,
+        chosen=lambda logits: logits.argmax(-1),
     )  # fmt: skip
     return SeriesExplainer(predictor, ["wind", "humidity"])
 

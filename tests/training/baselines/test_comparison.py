@@ -38,6 +38,7 @@ def compare(
     metric: str = "val/f1_macro",
     heads: tuple[str, ...] = ("y",),
     truth: Mapping[str, Any] | None = None,
+    offsets: Any = None,
     **settings: Any,
 ) -> dict[str, Any] | None:
     config: Any = SimpleNamespace(
@@ -46,7 +47,7 @@ def compare(
         baselines=BaselinesConfig(**(SETTINGS | settings)),
     )
     logits = np.eye(2)[right_in(share)]
-    rows = {head: ClassRows(logits, (truth or {}).get(head, TRUTH)) for head in heads}
+    rows = {head: ClassRows(logits, (truth or {}).get(head, TRUTH), offsets) for head in heads}
     result: Any = SimpleNamespace(scored_rows=rows, predictions={})
     return baseline_comparison(config, result, baselines)
 
@@ -62,6 +63,13 @@ def test_the_verdict_follows_the_interval(own: float, verdict: str) -> None:
     assert part["difference"] == pytest.approx(part["own"] - part["other"])
     assert compared["heads"] == {"y": part}
     json.dumps(compared, allow_nan=False)
+
+
+def test_the_compared_classes_are_the_chosen_ones() -> None:
+    always_the_second = compare(0.9, baseline("linear", 0.5, 0.5), offsets=np.array([0.0, 9.0]))
+    assert always_the_second is not None
+    share = float(TRUTH.mean())
+    assert always_the_second["overall"]["own"] == pytest.approx(share / (1 + share))
 
 
 def test_the_baseline_is_chosen_on_validation_though_another_is_better_on_test() -> None:

@@ -35,6 +35,12 @@ def test_planted_labels_come_before_errors_of_the_model() -> None:
     assert 20 < sum(doubtful) < len(order)
 
 
+def test_a_row_is_wrong_where_the_chosen_class_is() -> None:
+    rows = ClassRows(np.log([[0.7, 0.3], [0.7, 0.3], [0.95, 0.05]]), np.array([0, 1, 0]), np.array([0.0, 1.0]))
+    found = findings("rain", rows, 1.0)
+    assert [(each.place, round(each.probability, 2)) for each in found] == [(0, 0.3)]
+
+
 def test_an_answer_is_doubtful_where_the_model_is_as_sure_as_of_right_ones() -> None:
     scores = np.log([[0.9, 0.1], [0.8, 0.2], [0.95, 0.05], [0.6, 0.4]])
     found = findings("answer", AnswerRows(scores, np.array([True, True, False, False])), 1.0)

@@ -57,6 +57,36 @@ def test_predictions_read_back_as_they_were(tmp_path: Path) -> None:
     assert table.schema.field("causa_1_probabilities").type.value_type == pyarrow.float32()
 
 
+def test_offsets_change_classes_and_their_scores_and_no_probability(tmp_path: Path) -> None:
+    before = result(200)
+    after = before.calibrated({}, {"causa_1": [0.0, 3.0, 0.0]})
+    tables = after.predictions["causa_1_probabilities"]
+    assert np.array_equal(tables, before.predictions["causa_1_probabilities"])
+    chosen = (np.log(tables) + np.array([0.0, 3.0, 0.0])).argmax(1)
+    assert after.predictions["causa_1_predicted"].to_pylist() == ["xyz"[place] for place in chosen]
+    assert np.array_equal(after.predictions["causa_1_probability"], tables[np.arange(200), chosen])
+    right = float((chosen == before.labels["causa_1"]).mean())
+    assert after.metrics["causa_1/accuracy"] == pytest.approx(right)
+    assert after.metrics["causa_1/accuracy"] != before.metrics["causa_1/accuracy"]
+    assert after.metrics["accuracy"] == pytest.approx((right + before.metrics["causa 1/accuracy"]) / 2)
+    kept = ("loss", "auc", "causa 1/f1_macro", "causa_1/loss")
+    names = [name for name in kept if name in before.metrics]
+    assert [after.metrics[name] for name in names] == [before.metrics[name] for name in names]
+    assert after.matrices["causa_1"].sum(0).tolist() == np.bincount(chosen, minlength=3).tolist()
+    assert np.array_equal(after.matrices["causa_1"].sum(1), before.matrices["causa_1"].sum(1))
+    assert np.array_equal(after.counts["causa_1"][2], after.matrices["causa_1"].diagonal())
+    assert np.array_equal(after.scored_rows["causa_1"].chosen(), chosen)
+    after.write(RunFolder(tmp_path))
+
+
+def test_a_head_that_diverged_leaves_no_mean() -> None:
+    before = result(20)
+    lost = replace(before, metrics={name: np.nan if "/" not in name else each for name, each in before.metrics.items()})
+    after = lost.calibrated({}, {"causa_1": [0.0, 3.0, 0.0]})
+    assert np.isnan(after.metrics["f1_macro"])
+    assert after.metrics["causa_1/f1_macro"] != before.metrics["causa_1/f1_macro"]
+
+
 def test_the_table_shows_the_number_of_rows() -> None:
     assert str(result(5).table().caption).startswith("Of 5 test rows. ")
     assert str(result(2000).table().caption).startswith("Of 2,000 test rows. ")

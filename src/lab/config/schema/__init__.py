@@ -4,7 +4,7 @@ conf/*.yaml holds every default; the classes here hold none, so a value has one 
 them.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, PrivateAttr
 
@@ -101,6 +101,7 @@ __all__ = [
     "EarlyStoppingConfig",
     "Empty",
     "Encoder",
+    "EvaluationConfig",
     "Files",
     "FreezeConfig",
     "HeadWeights",
@@ -177,6 +178,15 @@ class MetricsConfig(Node):
     `val/<name>` and `val/<head>/<name>`."""
 
 
+class EvaluationConfig(Node):
+    """How the predictions of a trained model are made and scored."""
+
+    decision: Literal["auto", "argmax"] = "auto"
+    """How a class follows from the probabilities of a head. `argmax`: the most probable one. `auto`: the one with the
+    largest probability / (share of the training rows)^tau, if a tau above 0 gives a better objective on validation
+    rows (macro-F1 and MCC only). Checkpoints, early stopping and sweeps compare the most probable classes."""
+
+
 class Config(Node):
     """A whole request, checked."""
 
@@ -206,6 +216,8 @@ class Config(Node):
     """Length, precision and device of training."""
     metrics: MetricsConfig = MetricsConfig()
     """Metrics besides those that a task always has."""
+    evaluation: Annotated[EvaluationConfig, Role.UNSEARCHED | Role.RECIPE] = EvaluationConfig()
+    """How predictions are made of a trained model."""
     baselines: Annotated[
         BaselinesConfig,
         Role.UNNAMED | Role.CHANGEABLE | Role.CHANGEABLE_IN_STUDY | Role.NOT_COMPARED | Role.UNSEARCHED,

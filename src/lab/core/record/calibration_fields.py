@@ -3,8 +3,10 @@
 temperatures: per head, the number that divides its logits. not_fitted: for heads without a temperature, the reason.
 scores: per split and head, `ece_before`, `ece_after`, `brier_before`, `brier_after` and `rows`. reliability: per split
 and head, the bins before and after as lists of [rows, mean confidence, accuracy]. coverage: per split and head, points
-[threshold, share of rows whose probability reaches it, accuracy of these]. novelty: the limits of rows that are like
-those of training, as `lab.training.doubt.novelty` makes them; null where there are none. Imports no torch.
+[threshold, share of rows whose probability reaches it, accuracy of these]. decisions: per head, how its class is
+chosen, as `lab.training.doubt.decide` makes it; `offsets` are added to the log-probabilities of the classes, null for
+the most probable class. novelty: the limits of rows that are like those of training, as `lab.training.doubt.novelty`
+makes them; null where there are none. Imports no torch.
 """
 
 import base64
@@ -12,7 +14,7 @@ import binascii
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from lab.core.record.fields import Shape, each, is_number, keyed, number, optional, pair, text
+from lab.core.record.fields import DECISION, Shape, each, is_number, keyed, number, optional, pair, several, text
 
 LOWEST_TEMPERATURE, HIGHEST_TEMPERATURE = 0.02, 50.0
 """Bounds of a temperature. Below 1 it makes a model more certain, above 1 less."""
@@ -54,8 +56,19 @@ FIELDS: Mapping[str, Shape] = {
         )
     ),
     "coverage": each(each(_curve)),
+    "decisions": each(keyed(*DECISION, "offsets", **DECISION, offsets=optional(several(number)))),
 }
 NEEDED = ("temperatures", "not_fitted")
+
+
+def offsets_of(content: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Return, for each head whose class is not always the most probable one, what is added to its log-probabilities.
+
+    >>> offsets_of({"decisions": {"rain": {"offsets": [0.1, 1.9]}, "wind": {"offsets": None}}})
+    {'rain': [0.1, 1.9]}
+    """
+    decisions: Mapping[str, Any] = content.get("decisions", {})
+    return {head: each["offsets"] for head, each in decisions.items() if each["offsets"] is not None}
 
 
 def calibration_faults(content: Mapping[str, Any]) -> Iterator[str]:

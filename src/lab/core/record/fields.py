@@ -168,6 +168,13 @@ def _comparison(name: str, value: Any) -> Iterator[str]:
     yield from comparison_faults(name, value)
 
 
+DECISION: Mapping[str, Shape] = {
+    **dict.fromkeys(("tau", "argmax", "cross_fitted"), number),
+    "metric": text,
+    "rows": count,
+    "interval": pair(number),
+}
+"""Of a head, how its class is chosen and what that gains on validation rows."""
 FIELDS: Mapping[str, Shape] = {
     "schema_version": count,
     "status": _is(f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
@@ -189,6 +196,7 @@ FIELDS: Mapping[str, Shape] = {
     FIELD: optional(keyed("overall", confidence=number, overall=_comparison, heads=each(_comparison))),
     "reference": scores,
     "calibration": optional(each(each(scores))),
+    "decision": optional(keyed("heads", heads=each(keyed(*DECISION, **DECISION)), scores=each(each(scores)))),
     "parameters": scores,
     "data": optional(
         keyed(
@@ -242,5 +250,7 @@ FIELDS: Mapping[str, Shape] = {
 about itself (overfitting). `cache`: entries that
 `cache.hidden_states` used and made, {layers, dtype, key, entries, hits, bytes, seconds}; empty without it.
 `calibration`: per split and head, the scores of probabilities before and after the temperature, as in calibration.json.
-`requested`: settings for which the run used another value (precision 16 on a CPU), with both values. `pending`: work
-that remained when the end was recorded, empty once it is done."""
+`decision`: per head, how its class is chosen, and where a class is not always the most probable one, per split the
+scores of the most probable classes (`argmax`) and of the chosen ones (`chosen`). `requested`: settings for which the
+run used another value (precision 16 on a CPU), with both values. `pending`: work that remained when the end was
+recorded, empty once it is done."""

@@ -4,6 +4,7 @@ Memory does not depend on the number of rows. Shapes: B rows, K classes.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,12 +40,15 @@ class Profile:
         row_of = np.repeat(np.arange(len(ids)), [len(row) for row in ids])
         self.add(UNKNOWN_TOKENS, unknown_shares(flat, row_of, len(ids), self.reference.seen))
 
-    def add_classes(self, head: str, probabilities: npt.NDArray[np.float32], labels: Sequence[int]) -> None:
-        """Count the predictions of a head, given as probabilities (B, K), and labels (B,), `MISSING` where unknown."""
+    def add_classes(
+        self, head: str, chosen: npt.NDArray[np.int64], confidence: npt.NDArray[np.floating[Any]], labels: Sequence[int]
+    ) -> None:
+        """Count the predictions of a head: chosen classes and their probabilities (B,), and labels (B,), `MISSING`
+        where unknown."""
         if head not in self.predicted:
             return
         num = len(self.predicted[head])
-        self.predicted[head] += np.bincount(probabilities.argmax(1), minlength=num)
+        self.predicted[head] += np.bincount(chosen, minlength=num)
         codes = np.asarray(labels, np.int64)
         self.labels[head] += np.bincount(codes[codes != MISSING], minlength=num)
-        self.add(CONFIDENCE.format(head), probabilities.max(1))
+        self.add(CONFIDENCE.format(head), confidence)

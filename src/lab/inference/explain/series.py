@@ -24,7 +24,7 @@ PARTS = 12
 
 
 class SeriesExplainer(Explainer):
-    """Explains the likeliest class of a window. channels: names of the inputs of the net (C)."""
+    """Explains the predicted class of a window. channels: names of the inputs of the net (C)."""
 
     method = "occlusion: how much the logit falls without a part of the window"
 
@@ -39,7 +39,7 @@ class SeriesExplainer(Explainer):
         arrays = self.predictor.windows[file].rows.arrays(np.array([window], np.int64))
         values, observed = map(torch.from_numpy, arrays)
         logits = self._logits(values, observed)[0]
-        target = int(logits.argmax())
+        target = int(self.predictor.chosen(logits[None])[0])
         times = time_parts(values.shape[1])
         falls = logits[target] - self._occluded(values, observed, times, target)
         names = [f"{channel} {part_name(part, values.shape[1])}" for channel in self.channels for part in times]

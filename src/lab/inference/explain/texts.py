@@ -2,7 +2,7 @@
 
 The bag of n-grams is linear in the weights of its features: the attribution of a feature is its weight times the
 product of its vector and the row of the head, and a text without features has the bias as its logit. A network on a
-simple model (`model.base`) has the attributions of both added up, for the class that is likeliest by their sum.
+simple model (`model.base`) has the attributions of both added up, for the class that both predict together.
 Shapes: B rows, L tokens, D width.
 """
 
@@ -34,7 +34,7 @@ class PlacingTokenizer(Protocol):
 
 
 class TextExplainer(Explainer):
-    """Explains each head's likeliest class. Rows are computed in batches of similar length."""
+    """Explains each head's predicted class. Rows are computed in batches of similar length."""
 
     def __init__(self, predictor: TextPredictor, tokenizer: PlacingTokenizer) -> None:
         self.predictor, self.tokenizer, self.model = predictor, tokenizer, predictor.model
@@ -73,7 +73,8 @@ class TextExplainer(Explainer):
         added = {} if base is None else {name: each.to(ids.device) for name, each in base.logits().items()}
         with torch.no_grad():
             network = zip(self.predictor.heads, self.logits(ids, mask), strict=True)
-            best = [(logits + added.get(head.name, 0)).argmax(-1) for head, logits in network]
+            logits = [own + added.get(head.name, 0) for head, own in network]
+            best = [chosen.to(ids.device) for chosen in self.predictor.chosen(logits)]
             empty = ids.masked_fill(inside, self.model.spec.pad_id)
         words = [word_places(text) for text in texts]
         result: list[list[Explanation]] = [[] for _ in texts]

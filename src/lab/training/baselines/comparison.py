@@ -100,7 +100,7 @@ def _best(baselines: Sequence[Baseline], name: str) -> tuple[Baseline | None, st
 def _both(rows: ClassRows, baseline: Baseline, head: str, metric: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """(N,) classes of run and baseline; for `auc` scores of the second class, or else the baseline's classes."""
     if metric != "auc":
-        return rows.scores.argmax(1), baseline.predicted["test"][head]
+        return rows.chosen(), baseline.predicted["test"][head]
     logits = baseline.logits.get("test", {}).get(head)
     other = baseline.predicted["test"][head] if logits is None else logits[:, 1] - logits[:, 0]
     return rows.scores[:, 1] - rows.scores[:, 0], other.astype(np.float64)

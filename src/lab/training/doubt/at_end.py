@@ -17,8 +17,10 @@ from lab.data.dataloader import Loader
 from lab.models.calibration import ClassRows
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.calibrate import TRAINED_ON_VAL, Calibration, fitted
+from lab.training.doubt.decide import deciding, decision_field
 from lab.training.doubt.review import DOUBTFUL, HARD, Finding, findings, ranked, review_text
 from lab.training.evaluation.base import EvaluationResult, HeldOut
+from lab.training.evaluation.classification import decided_rows
 from lab.training.session import interruptible, quiet
 from lab.training.tasks.base import Material
 
@@ -28,10 +30,11 @@ IDENTITY = ("row", "group", "time", "id", "text")
 
 @dataclass(frozen=True)
 class Doubt:
-    """calibration: the content of calibration.json; review: the rows of review.csv; fold: the columns of
-    val_predictions.parquet, of a run on one fold."""
+    """calibration: the content of calibration.json; decision: that of `decision` in run.json; review: the rows of
+    review.csv; fold: the columns of val_predictions.parquet, of a run on one fold."""
 
     calibration: Calibration = field(default_factory=Calibration)
+    decision: dict[str, Any] | None = None
     review: list[dict[str, Any]] = field(default_factory=list)
     fold: dict[str, Any] | None = None
 
@@ -44,8 +47,10 @@ class Doubt:
             run.write_predictions(self.fold, run.fold_predictions)
 
 
-def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult) -> Doubt:
-    """Return the doubt of a model that has just been tested."""
+def measure_doubt(
+    trainer: pl.Trainer, material: Material, config: Config, result: EvaluationResult, decides: bool = True
+) -> Doubt:
+    """Return the doubt of a model that has just been tested. decides: whether decision rules may be fitted."""
     scored = result.scored_rows
     if not scored:
         return Doubt()
@@ -53,17 +58,27 @@ def measure_doubt(trainer: pl.Trainer, material: Material, config: Config, resul
     test = HeldOut(np.arange(num), scored, result.predictions)
     if is_trained_on_val(config):
         calibration = Calibration(not_fitted=dict.fromkeys(test.heads, TRAINED_ON_VAL))
-        return Doubt(calibration, _review(material, {"test": test}, calibration))
+        return Doubt(calibration, review=_review(material, {"test": test}, calibration))
     material.data.setup("validate")
     with quiet(), interruptible(), _unprofiled(trainer):
         outputs = trainer.predict(material.model, dataloaders=_Batches(material.data.val_dataloader()))
     val = material.task.held_out(material.model, material.data, outputs or [])
     assert val is not None, "a task whose test has probabilities has them in validation, too"
-    calibration = fitted({"val": val.heads, "test": test.heads})
+    heads = getattr(material.spec, "heads", ())
+    counts = {head.name: head.counts for head in heads}
+    rules = deciding(config.evaluation.decision, config.objective.metric, counts) if decides and heads else None
+    splits = {"val": val, "test": test}
+    calibration = fitted({split: each.heads for split, each in splits.items()}, rules)
     novelty = material.task.novelty(material.data, val)
     calibration = replace(calibration, novelty=None if novelty is None else novelty.fields())
     fold = _fold_columns(material, val) if is_fold(config) else None
-    return Doubt(calibration, _review(material, {"val": val, "test": test}, calibration), fold)
+    decided = {
+        split: decided_rows(each, heads, calibration.temperatures, calibration.offsets)
+        for split, each in splits.items()
+    }
+    rows = {split: each.heads for split, each in decided.items()}
+    decision = decision_field(calibration.decisions, calibration.temperatures, rows, heads)
+    return Doubt(calibration, decision, _review(material, decided, calibration), fold)
 
 
 def _fold_columns(material: Material, val: HeldOut) -> dict[str, Any]:

@@ -4,12 +4,16 @@ Scores on the validation rows after the fit are of the rows of the fit; those on
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
+
+from lab.core.record.calibration_fields import offsets_of
 from lab.core.record.run_folder import RunFolder
-from lab.models.calibration import NotFitted, Reliability, ScoredRows, fit_temperature, reliability
+from lab.models.calibration import ClassRows, NotFitted, Reliability, ScoredRows, fit_temperature, reliability
 from lab.training.doubt.coverage import coverage_curve
+from lab.training.doubt.decide import Deciding, fit_decision
 
 TRAINED_ON_VAL = (
     "the validation rows were trained on (data.split.train_on_val=true), so they cannot show how sure to be"
@@ -29,6 +33,22 @@ class Calibration:
 
     novelty: dict[str, Any] | None = None
     coverage: dict[str, dict[str, list[list[float]]]] = field(default_factory=dict)
+    decisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def offsets(self) -> dict[str, list[float]]:
+        """Per head whose class is not always the most probable one, what is added to its log-probabilities (K,)."""
+        return offsets_of(vars(self))
+
+    def decided(self, heads: Mapping[str, ScoredRows]) -> dict[str, ScoredRows]:
+        """Return the rows with the offsets of their heads."""
+        offsets = self.offsets
+        return {
+            name: replace(rows, offsets=np.array(offsets[name]))
+            if isinstance(rows, ClassRows) and name in offsets
+            else rows
+            for name, rows in heads.items()
+        }
 
     def write(self, run: RunFolder) -> None:
         """Write calibration.json; nothing for a task without heads that have probabilities."""
@@ -36,20 +56,26 @@ class Calibration:
             run.write_calibration(vars(self))
 
 
-def fitted(splits: Splits) -> Calibration:
-    """Fit a temperature to the `val` rows of each head, and score all splits before and after it."""
+def fitted(splits: Splits, deciding: Deciding | None = None) -> Calibration:
+    """Fit a temperature to the `val` rows of each head, and a decision rule if so requested, and score all splits
+    before and after the temperature."""
     done = Calibration()
     for head, rows in splits["val"].items():
         try:
             done.temperatures[head] = fit_temperature(rows)
         except NotFitted as error:
             done.not_fitted[head] = str(error)
+            continue
+        if deciding is not None and isinstance(rows, ClassRows):
+            rule = fit_decision(rows, done.temperatures[head], deciding.counts[head], deciding.metric)
+            done.decisions.update({} if rule is None else {head: rule.fields()})
     for split, heads in splits.items():
+        decided = done.decided(heads)
         for head, temperature in done.temperatures.items():
             if (scores := _measured(heads[head], temperature)) is not None:
                 done.scores.setdefault(split, {})[head], bins = scores
                 done.reliability.setdefault(split, {})[head] = bins
-                done.coverage.setdefault(split, {})[head] = _curve(heads[head], temperature)
+                done.coverage.setdefault(split, {})[head] = _curve(decided[head], temperature)
     return done
 
 

@@ -69,7 +69,7 @@ def _truth(rows: ScoredRows, temperature: float, probability: Floats) -> tuple[F
 
 def _of_classes(rows: ClassRows, temperature: float) -> tuple[Floats, Bools]:
     known, num_classes = rows.known, rows.scores.shape[1]
-    labels, best = np.where(known, rows.labels, 0), rows.scores.argmax(1)
+    labels, best = np.where(known, rows.labels, 0), rows.chosen(temperature)
     truth, highest = np.empty(len(labels)), np.empty(len(labels))
     for part, table in rows.probabilities(temperature):
         places = np.arange(len(table))

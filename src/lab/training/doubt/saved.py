@@ -1,18 +1,22 @@
 """The calibration of a run folder, as a predictor and a repeated test use it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from lab.core.errors import Mistake, RequestError
+from lab.core.batches import HeadSpec
+from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.files import Unreadable
 from lab.core.hydra_quoting import quoted
+from lab.core.record.calibration_fields import offsets_of
 from lab.core.record.run_folder import RunFolder
 from lab.training.doubt.novelty import Novelty
 
 
 @dataclass(frozen=True)
 class Saved:
-    """temperatures: per head that has one; not_fitted: the reasons of the others.
+    """temperatures: per head that has one; not_fitted: the reasons of the others; offsets: per head whose class is not
+    always the most probable one, what is added to its log-probabilities (K,).
 
     measures_novelty: whether the version that wrote the file measures the novelty of such rows; where it has no
     temperature either, the run has no validation rows of its own.
@@ -21,6 +25,7 @@ class Saved:
     temperatures: dict[str, float]
     not_fitted: dict[str, str]
     measures_novelty: bool = True
+    offsets: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def saved_temperatures(run: RunFolder) -> Saved | None:
@@ -35,7 +40,21 @@ def saved_temperatures(run: RunFolder) -> Saved | None:
         content["temperatures"],
         content["not_fitted"],
         content.get("novelty") is not None or not content["temperatures"],
+        offsets_of(content),
     )
+
+
+def fitting_offsets(
+    offsets: Mapping[str, Sequence[float]], heads: Sequence[HeadSpec], run: RunFolder
+) -> Mapping[str, Sequence[float]]:
+    """Return the offsets. Raises RequestError where a head has other classes than its offsets (K,)."""
+    faults = [
+        f"{run.calibration.name} has {len(offsets[head.name])} offsets for {head.num_classes} classes of {head.name}"
+        for head in heads
+        if head.name in offsets and len(offsets[head.name]) != head.num_classes
+    ]
+    refuse_if_any(Mistake("run", fault, "a whole run folder", run.path) for fault in faults)
+    return offsets
 
 
 def calibration_lines(run: RunFolder) -> list[str]:

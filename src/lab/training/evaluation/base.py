@@ -4,7 +4,7 @@ Each task has a subclass in this folder or beside its definition.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -16,7 +16,7 @@ from lab.callbacks.resources import RATES
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.calibration import ScoredRows
+from lab.models.calibration import NO_OFFSETS, ScoredRows
 from lab.training.baselines.base import Baseline
 
 LOGGED_ROWS = 10_000
@@ -67,9 +67,16 @@ class EvaluationResult(ABC):
         """Per head, the scores of the test rows with their truth; empty where the task has no probabilities."""
         return {}
 
-    def calibrated(self, temperatures: Mapping[str, float]) -> Self:  # noqa: ARG002 (not every task has probabilities)
-        """The same result with the probabilities that a predictor gives. temperatures: per head; 1 where it is not
-        named. Predicted classes, answers and scores stay."""
+    def calibrated(
+        self,
+        temperatures: Mapping[str, float],  # noqa: ARG002 (not every task has probabilities)
+        offsets: Mapping[str, Sequence[float]] = NO_OFFSETS,  # noqa: ARG002
+    ) -> Self:
+        """The same result with the probabilities and classes that a predictor gives.
+
+        temperatures: per head; 1 where it is not named. offsets: of heads whose class is not always the most probable
+        one, what is added to the log-probabilities (K,). Without any, classes, answers and scores stay.
+        """
         return self
 
     @abstractmethod

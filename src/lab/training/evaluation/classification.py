@@ -4,7 +4,7 @@ Scores, report and matrices come from the metric of the test pass, so that they 
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 import numpy as np
@@ -16,9 +16,9 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
 from lab.loggers.base import Confusion
-from lab.models.calibration import MOST_CELLS, ClassRows, calibrated
+from lab.models.calibration import MOST_CELLS, NO_OFFSETS, ClassRows, calibrated
 from lab.models.classifier import HeadMetric, Logits
-from lab.models.metrics import NAMES
+from lab.models.metrics import NAMES, class_counts, confusion_cells, mean_over_heads, scores
 from lab.report.figures import run_figures
 from lab.training.baselines.base import Labels, best_first, notes
 from lab.training.baselines.label_rules import Heads, score_labels
@@ -31,25 +31,53 @@ class ClassificationResult(EvaluationResult):
     """Results of classifying heads.
 
     counts: per head (3, K), as `lab.models.metrics` has them; matrices: per head (K, K) counts, rows are the truth, of
-    the heads whose matrix is kept; classes: per head K names; labels: per head (N,), `MISSING` where unknown.
+    the heads whose matrix is kept; classes: per head K names; labels: per head (N,), `MISSING` where unknown; offsets:
+    per head whose class is not always the most probable one, (K,) added to its log-probabilities.
     """
 
     counts: dict[str, npt.NDArray[np.int64]]
     matrices: dict[str, npt.NDArray[np.int64]]
     classes: dict[str, tuple[str, ...]]
     labels: Labels
+    offsets: Mapping[str, Sequence[float]] = field(default_factory=dict, kw_only=True)
 
     @property
     def scored_rows(self) -> dict[str, ClassRows]:
-        return {name: ClassRows(self._logits(name).numpy(), labels) for name, labels in self.labels.items()}
+        return {
+            name: ClassRows(self._logits(name).numpy(), labels, _array(self.offsets.get(name)))
+            for name, labels in self.labels.items()
+        }
 
-    def calibrated(self, temperatures: Mapping[str, float]) -> Self:
+    def calibrated(
+        self, temperatures: Mapping[str, float], offsets: Mapping[str, Sequence[float]] = NO_OFFSETS
+    ) -> Self:
         columns = dict(self.predictions)
         for name, temperature in temperatures.items():
             pieces = torch.split(self._logits(name), max(1, MOST_CELLS // len(self.classes[name])))
             table = torch.cat([calibrated(piece, temperature).float() for piece in pieces])
             columns |= _probability_columns(name, table)
-        return replace(self, predictions=columns)
+        result = replace(self, predictions=columns)
+        return result._decided(offsets) if offsets else result
+
+    def _decided(self, offsets: Mapping[str, Sequence[float]]) -> Self:
+        """The result with the classes that offsets choose, and their scores. Scores that read probabilities stay."""
+        decided = replace(self, offsets=offsets)
+        columns, counts, matrices = dict(self.predictions), dict(self.counts), dict(self.matrices)
+        for name, rows in decided.scored_rows.items():
+            if name not in offsets:
+                continue
+            chosen, num = rows.chosen(), len(self.classes[name])
+            columns[f"{name}_predicted"] = _names(chosen, self.classes[name])
+            columns[f"{name}_probability"] = columns[f"{name}_probabilities"][np.arange(len(chosen)), chosen]
+            predicted, truth = torch.from_numpy(chosen), torch.from_numpy(rows.labels)
+            counts[name] = class_counts(predicted, truth, num).numpy()
+            if name in matrices:
+                cells, weights = confusion_cells(predicted, truth, num)
+                matrix = torch.zeros(num * num, dtype=torch.long).index_add(0, cells, weights)
+                matrices[name] = matrix.reshape(num, num).numpy()
+        new = mean_over_heads({name: scores(torch.from_numpy(each)) for name, each in counts.items()})
+        metrics = self.metrics | {name: value for name, value in new.items() if not np.isnan(self.metrics[name])}
+        return replace(decided, predictions=columns, counts=counts, matrices=matrices, metrics=metrics)
 
     def _logits(self, head: str) -> torch.Tensor:
         """(N, K) log-probabilities, which are logits too; probabilities that are 0 in fp32 become the least above 0."""
@@ -100,8 +128,8 @@ def classification_result(
     predicted = {head.name: table.argmax(1).numpy() for head, table in zip(heads, probabilities, strict=True)}
     columns: dict[str, Any] = dict(identity)
     for head, table in zip(heads, probabilities, strict=True):
-        columns[head.name] = _names(labels[head.name], head)
-        columns[f"{head.name}_predicted"] = _names(predicted[head.name], head)
+        columns[head.name] = _names(labels[head.name], head.classes)
+        columns[f"{head.name}_predicted"] = _names(predicted[head.name], head.classes)
         columns |= _probability_columns(head.name, table)
     with metric.sync_context():
         counts = {head.name: metric.class_counts(index).numpy() for index, head in enumerate(heads)}
@@ -119,8 +147,24 @@ def held_out_classes(outputs: Sequence[Logits], heads: Heads) -> HeldOut:
         logits = torch.cat([logits[place] for _, logits, _ in outputs]).numpy()
         labels = torch.cat([labels[head.name] for _, _, labels in outputs]).numpy()
         scored[head.name] = ClassRows(logits, labels)
-        columns[head.name], columns[f"{head.name}_predicted"] = _names(labels, head), _names(logits.argmax(1), head)
+        columns[head.name] = _names(labels, head.classes)
+        columns[f"{head.name}_predicted"] = _names(logits.argmax(1), head.classes)
     return HeldOut(rows, scored, columns)
+
+
+def decided_rows(
+    held_out: HeldOut, heads: Heads, temperatures: Mapping[str, float], offsets: Mapping[str, Sequence[float]]
+) -> HeldOut:
+    """Return the rows with the classes that the offsets (K,) of some heads choose."""
+    scored, columns = dict(held_out.heads), dict(held_out.columns)
+    for head in heads:
+        if head.name in offsets:
+            rows = scored[head.name]
+            assert isinstance(rows, ClassRows), "offsets of a head without classes"
+            rows = replace(rows, offsets=_array(offsets[head.name]))
+            chosen = rows.chosen(temperatures.get(head.name, 1.0))
+            scored[head.name], columns[f"{head.name}_predicted"] = rows, _names(chosen, head.classes)
+    return HeldOut(held_out.rows, scored, columns)
 
 
 def bayes_scores(
@@ -161,6 +205,10 @@ def _probability_columns(head: str, table: torch.Tensor) -> dict[str, npt.NDArra
     return {f"{head}_probability": table.max(1).values.numpy(), f"{head}_probabilities": table.numpy()}
 
 
-def _names(labels: npt.NDArray[np.int64], head: HeadSpec) -> "pa.StringArray":
+def _array(offsets: Sequence[float] | None) -> npt.NDArray[np.float64] | None:
+    return None if offsets is None else np.asarray(offsets, np.float64)
+
+
+def _names(labels: npt.NDArray[np.int64], classes: Sequence[str]) -> "pa.StringArray":
     """Class names of (N,) class indices; null for a missing label."""
-    return pa.array(head.classes, pa.string()).take(pa.array(labels, mask=labels == MISSING))
+    return pa.array(classes, pa.string()).take(pa.array(labels, mask=labels == MISSING))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from lab.core.batches import QuestionSpec, References
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Column, Table
-from lab.models.calibration import AnswerRows
+from lab.models.calibration import NO_OFFSETS, AnswerRows
 from lab.models.qa.n_best import Candidate, with_temperature
 from lab.models.qa.squad_metrics import graded, mean_grades
 from lab.training.baselines.answers import DRAWS
@@ -41,7 +41,11 @@ class AnswersResult(EvaluationResult):
     def scored_rows(self) -> dict[str, AnswerRows]:
         return answer_rows(self.candidates, self.predictions["em"] > 0)
 
-    def calibrated(self, temperatures: Mapping[str, float]) -> Self:
+    def calibrated(
+        self,
+        temperatures: Mapping[str, float],
+        offsets: Mapping[str, Sequence[float]] = NO_OFFSETS,  # noqa: ARG002
+    ) -> Self:
         temperature = temperatures.get(ANSWER, 1.0)
         candidates = [with_temperature(each, temperature) for each in self.candidates]
         columns = {**self.predictions, "answer_probability": _best_probabilities(candidates)}
