@@ -153,7 +153,7 @@ def simulate(scale: Scale, folder: Path) -> dict[str, Any]:
 
     def controller(name: str) -> None:
         own = optuna.Study(plan.study, storage, plan.sampler)  # type: ignore[arg-type]  # a metered stand-in
-        shared = SharedController(own, storage, "simulated", name, has_heartbeat=True)  # type: ignore[arg-type]
+        shared = SharedController(own, storage, "simulated", name, waits_long=False)  # type: ignore[arg-type]
         pool = SimulatedPool(clock, scale.slots, scale.num_epochs, scale.epoch_s, scale.start_s, timeline)
         place = StudyFolder(folder / name)
         Search(plan, own, storage, pool, ProgressTable(plan.total), place, shared).run()  # type: ignore[arg-type]

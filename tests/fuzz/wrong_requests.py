@@ -396,6 +396,10 @@ optimizer.lr=interval(1e-5,1e-3)
 -m sweep=azure sweep.azure.file=LONG
 -m hydra/sweeper=lab
 -m hydra/sweeper=lab optimizer.lr=interval(1e-5,1e-3)
+-m seed=1,2 hydra/launcher=submitit_slurm
+-m seed=1,2 hydra/launcher=submitit_slurm hydra.launcher.tasks_per_node=2
+-m seed=1,2 hydra/launcher=submitit_slurm trainer.devices=2 hydra.launcher.gpus_per_node=1
+-m seed=1,2 hydra/launcher=submitit_slurm hydra.launcher.timeout_min=1
 -m resume=/no/such/run
 """
 

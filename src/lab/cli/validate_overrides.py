@@ -19,6 +19,7 @@ from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
+from lab.cli.arguments import slurm
 from lab.cli.arguments.missing_quotes import unreadable
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed, search_path, wrong_flags
@@ -91,6 +92,7 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
     new = {str(mistake): mistake for mistake in _of_typed(jobs, judged) if not is_below(mistake.key, judged.unread)}
     every = _besides(judged.mistakes, new.values())
+    every = _besides(every, slurm.of_line(typed, name, [*judged.groups, *judged.sound]))
     if every and also is not None:
         every = _besides(every, also(GlobalHydra.instance().config_loader(), name, judged.kept))
     return every

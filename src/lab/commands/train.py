@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from lab.cli import ranks
@@ -45,10 +47,24 @@ def entry(typed: Typed) -> Callable[..., Any]:
     """
 
     def one_run(composed: DictConfig) -> float | None:
-        return run_job(composed, typed, lacking, carry_out)
+        def work(config: DictConfig) -> float | None:
+            return run_job(config, typed, lacking, carry_out)
+
+        if not _may_start_again():
+            return work(composed)
+        from lab.sweep.execution.launched_job import run_launched  # imports Optuna
+
+        return run_launched(composed, work)
 
     wrapped: Callable[..., Any] = hydra.main(str(CONF), "config", execution_whitelist=TRUSTED)(one_run)
     return wrapped
+
+
+def _may_start_again() -> bool:
+    """Whether this is a job of a launcher that may start it again, as SLURM's and Ray's may."""
+    hydra = HydraConfig.get()
+    launcher = hydra.runtime.choices.get("hydra/launcher")
+    return hydra.mode is RunMode.MULTIRUN and launcher not in ("process", "basic")
 
 
 def lacking(config: Config) -> list[Mistake]:

@@ -11,16 +11,19 @@ import optuna
 import pytest
 
 from lab.sweep.storage.optuna_storage import open_storage
+from tests.sweep import fake_slurm
 
 TRIAL = Path(__file__).parents[1] / "storage" / "stored_trial.py"
 SPACE = "{optimizer.lr: {type: uniform, min_value: 1e-4, max_value: 1e-3}}"
 LAUNCHERS = {
     "joblib": ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2"],
     "submitit_local": ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=5"],
+    "submitit_slurm": ["hydra/launcher=submitit_slurm"],
     "ray": ["hydra/launcher=ray"],
     "basic": ["hydra/launcher=basic"],
 }
 PACKAGES = {"joblib": "hydra_plugins.hydra_joblib_launcher", "submitit_local": "hydra_plugins.hydra_submitit_launcher",
+            "submitit_slurm": "hydra_plugins.hydra_submitit_launcher",
             "ray": "hydra_plugins.hydra_ray_launcher"}  # fmt: skip
 
 
@@ -39,6 +42,8 @@ def run(
     command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", "trainer.max_epochs=4"]
     command += [f"sweep.search_space={space}", f"sweep.limits={limits}", *LAUNCHERS[launcher], *words]
     environment = {**os.environ, "LAB_FAULTS": faults, "COLUMNS": "200"}
+    if launcher == "submitit_slurm":
+        environment |= fake_slurm.variables(Path("slurm").absolute())
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=200, env=environment)
     return done.returncode, done.stdout + done.stderr
 
@@ -57,7 +62,7 @@ def starts(number: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", ["joblib", pytest.param("submitit_local", marks=pytest.mark.slow), "ray"])
+@pytest.mark.parametrize("launcher", ["joblib", "submitit_local", "submitit_slurm", "ray"])
 def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher: str) -> None:
     policy = "sweep.early_termination={type: bandit, slack_amount: 0.02}"
     code, out = run(launcher, policy, total=4)
@@ -78,6 +83,31 @@ def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher
     assert {trial.user_attrs["reason"] for trial in ended} == {record(trial.number)["reason"] for trial in ended}
     assert all("slack_amount" in trial.user_attrs["reason"] for trial in ended)
     assert json.loads(Path("multirun/toy/summary.json").read_text())["winner"]["trial"] == best.number
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "minutes", "calls"),
+    [
+        ("SIGUSR2", 60, ["scontrol requeue 1_1"]),  # announced long before the time limit: a preemption
+        ("SIGUSR2", 5, []),  # a time limit, which submitit lets SLURM repeat max_num_timeout times: 0
+        ("SIGTERM", 60, []),
+    ],
+)
+def test_a_trial_that_slurm_interrupts_resumes(name: str, minutes: int, calls: list[str]) -> None:
+    """After a preemption in the same job; else with the study's next batch."""
+    words = [f"hydra.launcher.timeout_min={minutes}", "hydra.launcher.signal_delay_s=60"]
+    code, out = run("submitit_slurm", *words, total=2, faults=f'{{"1": "{name}"}}')
+    assert code == 0, out
+    assert fake_slurm.calls(Path("slurm")) == calls, out
+    assert [starts(number) for number in (0, 1)] == [1, 2]
+    for each in trials():
+        assert each.state.name == "COMPLETE"
+        assert each.intermediate_values == pytest.approx(
+            {n: 100 * each.params["optimizer.lr"] + n / 100 for n in (1, 2, 3, 4)}
+        )
+    assert ("it will resume" in out) == (not calls)
+    assert len(list(Path("slurm/scripts").iterdir())) == (1 if calls else 2), "number of submissions"
 
 
 @pytest.mark.slow

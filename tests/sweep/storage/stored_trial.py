@@ -19,7 +19,13 @@ CONF = str(Path(__file__).resolve().parents[3] / "conf")
 
 
 @hydra.main(config_path=CONF, config_name="config")
-def one_job(config: DictConfig) -> float:
+def one_job(config: DictConfig) -> float | None:
+    from lab.sweep.execution.launched_job import run_launched
+
+    return run_launched(config, trial)
+
+
+def trial(config: DictConfig) -> float:
     from lab.core.errors import RunError
     from lab.core.record.run_folder import RunFolder
     from lab.sweep.reporting.process_reporter import connected, trial_number
@@ -40,6 +46,8 @@ def one_job(config: DictConfig) -> float:
     try:
         for epoch in range(begun, config.trainer.max_epochs):
             time.sleep(0.3 if fault == "slow" else 0.01)
+            if fault in ("SIGUSR1", "SIGUSR2", "SIGTERM") and epoch == 2 and begun == 0:
+                signal.raise_signal(getattr(signal, fault))
             value = 100 * config.optimizer.lr + (epoch + 1) / 100
             if reporter is not None:
                 if fault == "unlogged":

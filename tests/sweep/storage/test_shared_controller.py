@@ -34,8 +34,8 @@ def study() -> optuna.Study:
     return optuna.create_study(study_name="toy", storage=URL, load_if_exists=True, direction="maximize")
 
 
-def controller(shared: optuna.Study, name: str, has_heartbeat: bool = True) -> SharedController:
-    return SharedController(shared, shared._storage, URL, name, has_heartbeat)
+def controller(shared: optuna.Study, name: str, waits_long: bool = False) -> SharedController:
+    return SharedController(shared, shared._storage, URL, name, waits_long)
 
 
 def at(monkeypatch: pytest.MonkeyPatch, *, monotonic: float, clock: float | None = None) -> None:
@@ -96,6 +96,50 @@ def test_a_heartbeat_marks_running_trials(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(shared_controller, "HEARTBEAT_S", -1.0)
     mine.heartbeat([trial])
     assert shared.get_trials()[0].user_attrs["seen"] > claimed
+
+
+def test_trials_of_a_launcher_are_marked_while_the_loop_waits_for_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = study()
+    mine, theirs, trials = (
+        controller(shared, "a", waits_long=True),
+        controller(shared, "b"),
+        [shared.ask(), shared.ask()],
+    )
+    for trial in trials:
+        mine.claim(trial)
+    claimed = [trial.user_attrs["seen"] for trial in shared.get_trials()]
+    theirs._requeue(1)
+    monkeypatch.setattr(shared_controller, "HEARTBEAT_S", 0.01)
+    with mine.marking(trials):
+        until = time.monotonic() + 20
+        while shared.get_trials()[0].user_attrs["seen"] == claimed[0] and time.monotonic() < until:
+            time.sleep(0.01)
+    assert shared.get_trials()[0].user_attrs["seen"] > claimed[0]
+    assert shared.get_trials()[1].user_attrs["seen"] == claimed[1]
+    monkeypatch.setattr(shared_controller, "HEARTBEAT_S", 60.0)
+    assert mine.heartbeat(trials) == [1], "it gives up the trial that was taken over in the meantime"
+    assert not [thread for thread in threading.enumerate() if thread.name == "heartbeat"]
+
+
+def test_a_storage_that_is_away_for_a_moment_is_tried_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    shared = study()
+    mine, trial, calls = controller(shared, "a", waits_long=True), shared.ask(), list[int]()
+
+    def mark(_: object) -> None:
+        calls.append(1)
+        if len(calls) == 1:
+            raise optuna.exceptions.StorageInternalError("the server is starting")
+
+    monkeypatch.setattr(mine, "_mark", mark)
+    monkeypatch.setattr(shared_controller, "HEARTBEAT_S", 0.01)
+    with mine.marking([trial]):
+        until = time.monotonic() + 20
+        while len(calls) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+    assert len(calls) >= 3
+    assert caplog.text.count("could not be marked") == 1
 
 
 def test_reports_of_other_controllers_are_added_once(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -162,15 +206,16 @@ def test_a_command_returns_its_own_earlier_trials_to_the_queue_and_no_others() -
 
 def test_trials_of_a_silent_controller_return_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
     shared = study()
-    mine, silent, batches = controller(shared, "a"), controller(shared, "b"), controller(shared, "c", False)
-    for who in (mine, silent, batches):
+    mine, silent, older = controller(shared, "a"), controller(shared, "b"), controller(shared, "c")
+    for who in (mine, silent, older):
         who.claim(shared.ask())
+    shared._storage.set_trial_user_attr(shared.get_trials()[2]._trial_id, "seen", None)
     at(monkeypatch, monotonic=0.0)
     assert mine.take_over() == []
     at(monkeypatch, monotonic=shared_controller.SILENT_S - 1)
     assert mine.take_over() == []
     at(monkeypatch, monotonic=2 * shared_controller.SILENT_S)
-    assert mine.take_over() == [1], "a launcher's trials are without marks, so nobody can say that they have ended"
+    assert mine.take_over() == [1], "an older version did not mark a launcher's trials: they may be running"
     assert [trial.state.name for trial in shared.get_trials()] == ["RUNNING", "WAITING", "RUNNING"]
     assert silent.heartbeat([]) == []
     monkeypatch.setattr(shared_controller, "HEARTBEAT_S", -1.0)

@@ -133,7 +133,8 @@ class LauncherPool:
             )  # fmt: skip
             self.storage.set_trial_user_attr(self._id(job.number), "attempt", attempt)
         settings = {"hydra.sweep.dir": str(self.plan.folder), "hydra.sweep.subdir": job.folder}
-        file = self.folder.path / ".tickets" / f"{job.folder.replace('/', '-')}.json"
+        # A file for each attempt: a job that was given up may still wait in a scheduler's queue, and reads its own.
+        file = self.folder.path / ".tickets" / f"{job.folder.replace('/', '-')}-{attempt[:8]}.json"
         ticket.write(file)
         settings[f"++hydra.job.env_set.{TICKET}"] = str(file.absolute())
         return [

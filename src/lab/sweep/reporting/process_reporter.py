@@ -24,6 +24,15 @@ def connected() -> Reporter | None:
     return StorageReporter(own) if own.study is not None else None
 
 
+def has_other_attempt() -> bool:
+    """Whether the study has given this process's trial to another job in the meantime."""
+    if TICKET not in os.environ:
+        return False
+    from lab.sweep.reporting.storage_reporter import is_replaced, ticket
+
+    return is_replaced(ticket())
+
+
 def trial_number(job: int) -> int:
     """Return the number of this process's trial. job: the job's number, which other launchers restart in each batch."""
     if TICKET not in os.environ:

@@ -57,6 +57,17 @@ def ticket() -> Ticket:
     return Ticket(**json.loads(Path(os.environ[TICKET]).read_text(encoding="utf-8")))
 
 
+def is_replaced(own: Ticket) -> bool:
+    """Whether the study has started the trial of this ticket again, as it does after its launcher gave up a job that
+    still waits in a scheduler's queue. Raises MachineError when the storage is lost."""
+    if own.study is None:
+        return False
+    with storage_faults():
+        storage = open_storage(own.url, Path(own.journal))
+        stored = storage.get_trial(trial_id(storage, own.study, own.number))
+    return bool(stored.user_attrs.get("attempt") != own.attempt)
+
+
 class StorageReporter(Reporter):
     """Stores a trial's reports as the controller of local trials does."""
 

@@ -38,6 +38,11 @@ class SoleController:
         """
         return []
 
+    @contextmanager
+    def marking(self, trials: Sequence[Trial]) -> Iterator[None]:  # noqa: ARG002  SharedController needs them
+        """Inside the block the running trials are marked with the time, although the controller's loop waits there."""
+        yield
+
     def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
         """Add the reports of other controllers' trials; own: numbers of the trials that run here."""
 

@@ -10,6 +10,7 @@ controllers' reports, at most `REFRESH_S` old.
 
 import logging
 import math
+import threading
 import time
 import uuid
 from collections.abc import Collection, Iterator, Sequence
@@ -20,9 +21,11 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
+from lab.core.machine_faults import MachineError
 from lab.early_termination.incremental import IncrementalState
 from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.database_lock import shared_lock
+from lab.sweep.storage.faults import storage_faults
 from lab.sweep.storage.optuna_storage import requeue, trial_id
 from lab.sweep.storage.silence import Mark, Watch
 
@@ -34,16 +37,17 @@ WATCH_S = 2 * HEARTBEAT_S + 5.0
 class SharedController(SoleController):
     """One of several controllers.
 
-    url: of the database that all share; own_id: kept in this controller's folder; has_heartbeat: whether it can mark
-    its trials while they run.
+    url: of the database that all share; own_id: kept in this controller's folder; waits_long: whether its loop waits
+    for whole batches of trials, as with Hydra's launchers, so that a thread has to mark them.
     """
 
-    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, own_id: str, has_heartbeat: bool) -> None:
+    def __init__(self, study: optuna.Study, storage: BaseStorage, url: str, own_id: str, waits_long: bool) -> None:
         super().__init__(study, storage)
-        self.url, self.id, self.has_heartbeat = url, own_id, has_heartbeat
+        self.url, self.id, self.waits_long = url, own_id, waits_long
         self._last_heartbeat = self._last_refresh = 0.0
         self._last_look = -math.inf
         self._claims: dict[int, str] = {}
+        self._taken_over: set[int] = set()
         self._watch = Watch()
 
     @contextmanager
@@ -59,20 +63,48 @@ class SharedController(SoleController):
         self._claims[trial.number] = uuid.uuid4().hex
         trial.set_user_attr("claim", self._claims[trial.number])
         trial.set_user_attr("controller", self.id)
-        trial.set_user_attr("seen", time.time() if self.has_heartbeat else None)
+        trial.set_user_attr("seen", time.time())
 
     def heartbeat(self, trials: Sequence[Trial]) -> list[int]:
         since = time.time() - self._last_heartbeat  # includes the time a machine slept, unlike time.monotonic
-        if not self.has_heartbeat or 0 <= since <= HEARTBEAT_S:
-            return []
-        self._last_heartbeat, taken_over = time.time(), []
+        if not 0 <= since <= HEARTBEAT_S:
+            self._mark(trials)
+        taken_over, self._taken_over = self._taken_over, set()
+        return sorted(taken_over)
+
+    @contextmanager
+    def marking(self, trials: Sequence[Trial]) -> Iterator[None]:
+        if not self.waits_long:
+            yield
+            return
+        ended = threading.Event()
+        thread = threading.Thread(target=self._mark_until, args=(ended, trials), name="heartbeat", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
+    def _mark_until(self, ended: threading.Event, trials: Sequence[Trial]) -> None:
+        """Mark the trials every `HEARTBEAT_S`. A storage that is away for a moment is tried again at the next mark; the
+        loop's own calls end the command if it stays away."""
+        while not ended.wait(HEARTBEAT_S):
+            try:
+                with storage_faults():
+                    self._mark(trials)
+            except MachineError as error:
+                log.warning("the running trials could not be marked: %s", error)
+
+    def _mark(self, trials: Sequence[Trial]) -> None:
+        """Mark running trials with the time; remember those that other controllers have taken over."""
+        self._last_heartbeat = time.time()
         stored = self.study.get_trials(deepcopy=False) if trials else []  # one reading, however many run
         for trial in trials:
             if stored[trial.number].user_attrs["claim"] == self._claims[trial.number]:
                 trial.set_user_attr("seen", time.time())
             else:
-                taken_over.append(trial.number)
-        return taken_over
+                self._taken_over.add(trial.number)
 
     def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
         if time.monotonic() - self._last_refresh < REFRESH_S:
@@ -140,7 +172,8 @@ class SharedController(SoleController):
     def _marks(self, trials: Sequence[FrozenTrial] | None = None) -> dict[int, Mark]:
         """Return the claim and the time of the last mark of running trials of other controllers.
 
-        Trials of a controller that cannot mark them are left out; those without a claim have (None, None).
+        Those without a claim have (None, None). Trials of a launcher's controller of an older version, which did not
+        mark them, are left out.
         """
         return {
             trial.number: (trial.user_attrs.get("claim"), trial.user_attrs.get("seen"))

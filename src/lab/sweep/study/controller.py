@@ -144,7 +144,7 @@ def _run_study(
     with nullcontext() if plan.storage is None else tables_lock(plan.storage):  # it may create the tables
         storage = open_storage(plan.storage, folder.journal)
     launcher = Plugins.instance().instantiate_launcher(context, task, config)
-    study, controllers = _study(storage, plan, folder, has_heartbeat=isinstance(launcher, ProcessLauncher))
+    study, controllers = _study(storage, plan, folder, waits_long=not isinstance(launcher, ProcessLauncher))
     trials = study.get_trials(deepcopy=False)
     refuse_unknown_runs(folder, len(trials))
     refuse_other_parameters(trials, plan.space, plan.study)
@@ -194,7 +194,7 @@ def _study_record(plan: Plan, controllers: SoleController) -> dict[str, Any]:
 
 
 def _study(
-    storage: BaseStorage, plan: Plan, folder: StudyFolder, has_heartbeat: bool
+    storage: BaseStorage, plan: Plan, folder: StudyFolder, waits_long: bool
 ) -> tuple[optuna.Study, SoleController]:
     """Return Optuna's study and the controllers that share it. Trials that an ended controller left RUNNING are queued
     again."""
@@ -210,7 +210,7 @@ def _study(
     controllers = SoleController(study, storage)
     if plan.storage is not None:
         own_id = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
-        controllers = SharedController(study, storage, plan.storage, str(own_id), has_heartbeat)
+        controllers = SharedController(study, storage, plan.storage, str(own_id), waits_long)
     with controllers.lock():
         controllers.join(plan.space.fingerprint())
         for number in controllers.requeue_own():

@@ -101,8 +101,9 @@ class Search:
                         if self._waits_for_others():
                             continue
                         break
-                    events = self.pool.wait()
                     ours = [running.trial for running in self.running.values() if running.is_ours]
+                    with self.controllers.marking(ours):
+                        events = self.pool.wait()
                     self._give_up(self.controllers.heartbeat(ours))
                     for event in events:
                         self._on_message(event) if isinstance(event, TrialMessage) else self._on_exit(event)
