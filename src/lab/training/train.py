@@ -20,6 +20,7 @@ from lab.config.schema import Config
 from lab.config.validation_rows import validates_by_leave_one_out
 from lab.core.batches import spec_fields
 from lab.core.files import write_whole
+from lab.core.processes.background import Background
 from lab.core.processes.world import World
 from lab.core.record.fields import Status
 from lab.core.record.run_folder import RUNNING, RunFolder
@@ -31,6 +32,7 @@ from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
 from lab.training.auto.table import Choice
 from lab.training.baselines.at_end import add_baselines
+from lab.training.baselines.beside import start_beside
 from lab.training.build import trainer as parts
 from lab.training.checkpoints import load_weights, refuse_damage, refuse_non_finite_weights, refuse_other_train_metric
 from lab.training.doubt.at_end import Doubt, measure_doubt
@@ -72,11 +74,13 @@ def train(
     """
     key = "hydra.run.dir" if config.resume is None else "resume"
     folder.mkdir(parents=True, exist_ok=True)
-    with sole_process(RunFolder(folder), key, waits=shared is not None):
-        return _train(config, folder, command, sweep, shared)
+    with sole_process(RunFolder(folder), key, waits=shared is not None), Background() as beside:
+        return _train(config, folder, command, sweep, shared, beside)
 
 
-def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None) -> float:
+def _train(
+    config: Config, folder: Path, command: str, sweep: dict[str, Any] | None, shared: Path | None, beside: Background
+) -> float:
     run, clock = RunFolder(folder), provenance.Clock()
     settle_machine(config)  # before precision=auto measures this machine on that number of threads
     loggers: list[RunLogger] = []
@@ -91,6 +95,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             study = (run.read().get("sweep") or {}).get("study")
             loggers += [] if config.trainer.fast_dev_run else build(config, run, study)
         chosen = parts.callbacks(config, run)
+        start_beside(beside, config, material, sweep)
         with clock.part("fit"):
             trainer = _fitted(config, run, where, material, chosen, loggers, ranks)
         with clock.part("refit"):
@@ -106,7 +111,7 @@ def _train(config: Config, folder: Path, command: str, sweep: dict[str, Any] | N
             return _conclude_fast_dev_run(run, config, clock)
         ending = _conclude(run, config, material, chosen, (result, doubt), clock)
     # The run is over and recorded. What follows only informs others: if it fails, the run is complete all the same.
-    result = add_baselines(run, config, material, result)
+    result = add_baselines(run, config, material, result, beside)
     post_processing.write_reference(run, material, result)  # before the loggers, which keep it with the model
     post_processing.report_outcome(run, result, loggers)
     _show(run, config, result, ending)

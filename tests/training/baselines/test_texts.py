@@ -44,4 +44,4 @@ def test_many_validation_rows_are_represented_by_some_of_them() -> None:
     assert evenly(rows, 500)[1] is None
     kept, note = evenly(rows, 50)
     assert (kept[0], kept[-1], len(set(kept.tolist()))) == (0, 998, 50)
-    assert note == "settings chosen on 50 of 500 validation rows"
+    assert note == "chosen and validated on 50 of 500 validation rows"

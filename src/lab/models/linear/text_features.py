@@ -20,8 +20,12 @@ def candidates(num_word_ids: int, num_columns: int, choose_words: bool) -> list[
     return [words, num_columns] if choose_words and 1 < words < num_columns else [num_columns]
 
 
-def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: int) -> Any:
-    """A SciPy CSR matrix (N, D) in float32. idf: (D,); ids up to `num_word_ids` are n-grams of words."""
+def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: int, to_fit: bool = True) -> Any:
+    """A SciPy CSR matrix (N, D) in float32. idf: (D,); ids up to `num_word_ids` are n-grams of words.
+
+    to_fit: each n-gram is one entry of a row, as solvers need it. A product with weights does not, and sorting the
+    entries costs more than all else.
+    """
     from scipy import sparse
 
     flat, lengths = encoded
@@ -33,5 +37,6 @@ def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: in
         weights[part] /= np.maximum(norms, LEAST_NORM)[rows[part]]
     starts = np.concatenate([[0], lengths.cumsum()])
     matrix = sparse.csr_matrix((weights.astype(np.float32), flat, starts), shape=(len(lengths), len(idf)))
-    matrix.sum_duplicates()
+    if to_fit:
+        matrix.sum_duplicates()
     return matrix

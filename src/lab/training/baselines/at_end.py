@@ -11,13 +11,14 @@ from typing import TypeVar
 
 from lab.config.schema import Config
 from lab.config.validation_rows import validates_by_leave_one_out
+from lab.core.processes.background import Background
 from lab.core.record.baseline_comparison import FIELD
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
-from lab.training.baselines.fitted import fitted_baseline
+from lab.training.baselines.fitted import SimpleModel, fitted_baseline
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.refit.plan import is_refitted
@@ -28,8 +29,13 @@ REFITTED = "fitted without the validation rows, which the refit has seen (data.s
 ResultT = TypeVar("ResultT", bound=EvaluationResult)
 
 
-def add_baselines(run: RunFolder, config: Config, material: Material, result: ResultT) -> ResultT:
-    """Return the result with the baselines of the run, which are measured and recorded if they are pending."""
+def add_baselines(
+    run: RunFolder, config: Config, material: Material, result: ResultT, beside: Background | None = None
+) -> ResultT:
+    """Return the result with the baselines of the run, which are measured and recorded if they are pending.
+
+    beside: what fits them already, if anything does.
+    """
     record = run.read()
     if post_processing.BASELINES not in (record.get("pending") or []):
         by_split = {split: baseline_scores(record, split) for split in SPLITS}
@@ -37,6 +43,9 @@ def add_baselines(run: RunFolder, config: Config, material: Material, result: Re
         known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
         return replace(result, baselines=from_record(known, baseline_notes(record)), comparison=record.get(FIELD))
     start = time.monotonic()
+    if beside is not None and beside.is_running:
+        log.info("waiting for the baselines, which are fitted beside the training")
+        beside.wait()
     baselines = measured(config, material)
     comparison = baseline_comparison(config, result, baselines)
     took = time.monotonic() - start
@@ -64,14 +73,22 @@ def measured(config: Config, material: Material) -> tuple[Baseline, ...]:
 
 def fitted(config: Config, material: Material, rows: SplitRows) -> Iterator[Baseline]:
     """Yield the baselines that are fitted to the training rows, from the cache where it has them."""
-    if is_trained_on_val(config) or validates_by_leave_one_out(config):  # no row of validation is held out from a fit
-        rows = {split: kept for split, kept in rows.items() if split != "val"}
-    fingerprint = material.task.fingerprint(config, material.data)
-    for model in material.task.simple_models(config, material.model, material.data, rows):
-        if model.name == config.model.kind:  # the run is this model
-            continue
-        baseline = fitted_baseline(model, fingerprint, rows, config.cache)
+    for model, fingerprint, scored in simple_models(config, material, rows):
+        baseline = fitted_baseline(model, fingerprint, scored, config.cache)
         if baseline.scores and is_refitted(config):
             known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
             baseline = replace(baseline, note=known)
         yield baseline
+
+
+def simple_models(config: Config, material: Material, rows: SplitRows) -> Iterator[tuple[SimpleModel, str, SplitRows]]:
+    """Yield what is to be fitted, the fingerprint of the data, and the rows that are scored.
+
+    rows: those that a validation and the test read.
+    """
+    if is_trained_on_val(config) or validates_by_leave_one_out(config):  # no row of validation is held out from a fit
+        rows = {split: kept for split, kept in rows.items() if split != "val"}
+    fingerprint = material.task.fingerprint(config, material.data)
+    for model in material.task.simple_models(config, material.model, material.data, rows):
+        if model.name != config.model.kind:  # else the run is this model
+            yield model, fingerprint, rows

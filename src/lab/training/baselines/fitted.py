@@ -46,8 +46,7 @@ def fitted_baseline(model: SimpleModel, fingerprint: str, rows: SplitRows, cache
     fingerprint: of the data; rows: the rows that are scored.
     """
     folder = Path(cache.dir).expanduser()
-    places = {split: [len(each), _digest(each)] for split, each in rows.items()}
-    key = {"version": VERSION, "data": fingerprint, "name": model.name, "rows": places} | dict(model.settings)
+    key = key_of(model, fingerprint, rows)
     made = False
 
     def compute() -> Outputs:
@@ -67,6 +66,12 @@ def fitted_baseline(model: SimpleModel, fingerprint: str, rows: SplitRows, cache
     if made:
         prune(folder, cache.max_gib)
     return baseline
+
+
+def key_of(model: SimpleModel, fingerprint: str, rows: SplitRows) -> dict[str, Any]:
+    """What names the outputs of a model in the cache. Arguments as `fitted_baseline`."""
+    places = {split: [len(each), _digest(each)] for split, each in rows.items()}
+    return {"version": VERSION, "data": fingerprint, "name": model.name, "rows": places} | dict(model.settings)
 
 
 def drawn(num: int, config: BaselinesConfig) -> tuple[npt.NDArray[np.int64], str | None]:

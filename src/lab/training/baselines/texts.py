@@ -31,13 +31,18 @@ MOST_FITTED = 2e8
 """Units of a fit, about 10 s; beyond, fewer rows are drawn, since the cost rises faster than the rows."""
 
 
-MOST_CHOOSING = 20_000
-"""Validation rows that choose C and the n-grams; more would not change the choice, and each is scored per candidate."""
+MOST_VALIDATED = 20_000
+"""Validation rows that choose C and the n-grams, and that the baseline is scored on; more would not change the choice,
+and each is scored per candidate."""
 
 
 def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModule, rows: SplitRows) -> SimpleModel:
-    """All heads; where `rows` has validation rows, these choose C and the n-grams, and calibrate."""
-    splits = data.corpus.splits
+    """All heads; where `rows` has validation rows, these (`MOST_VALIDATED` of them, evenly spaced) choose C and the
+    n-grams, calibrate, and are scored."""
+    splits, val_note = data.corpus.splits, None
+    if "val" in rows:
+        kept, val_note = evenly(rows["val"], MOST_VALIDATED)
+        rows = {**rows, "val": kept}
     truth = {
         split: {name: labels[kept] for name, labels in splits[split].labels.items()} for split, kept in rows.items()
     }
@@ -54,12 +59,10 @@ def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModul
                 f"{len(places):,}",
             )
         labels = {name: column[places] for name, column in train.labels.items()}
+        note = "; ".join(filter(None, [note, val_note])) or None
         held_out = None
         if "val" in rows:
-            chosen_on, val_note = evenly(rows["val"], MOST_CHOOSING)
-            note = "; ".join(filter(None, [note, val_note])) or None
-            val = {name: column[chosen_on] for name, column in splits["val"].labels.items()}
-            held_out = splits["val"].texts.at(chosen_on).batches(CHUNK), val
+            held_out = splits["val"].texts.at(rows["val"]).batches(CHUNK), truth["val"]
         texts = train.texts.at(places).batches(CHUNK)
         fitted = TextLinear.fit(texts, labels, data.spec.heads, held_out, seed=SEED)
         arrays = {
@@ -73,7 +76,8 @@ def linear_model(config: BaselinesConfig, model: Classifier, data: TextDataModul
     def scored(outputs: Outputs) -> Baseline:
         return logit_baseline(LINEAR, outputs, truth, model)
 
-    return SimpleModel(LINEAR, {"max_rows": config.max_rows}, compute, scored)
+    settings = {"max_rows": config.max_rows, "most_validated": MOST_VALIDATED}
+    return SimpleModel(LINEAR, settings, compute, scored)
 
 
 def units_per_row(texts: Texts, heads: tuple[HeadSpec, ...]) -> float:
@@ -89,7 +93,7 @@ def evenly(rows: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64
     if len(rows) <= most:
         return rows, None
     kept = rows[np.linspace(0, len(rows) - 1, most).astype(np.int64)]
-    return kept, f"settings chosen on {most:,} of {len(rows):,} validation rows"
+    return kept, f"chosen and validated on {most:,} of {len(rows):,} validation rows"
 
 
 def affordable(config: BaselinesConfig, per_row: float) -> BaselinesConfig:

@@ -1,0 +1,55 @@
+"""Work in a copy of the process."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lab.core.processes import background
+from lab.core.processes.background import Background, is_possible
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="fork with death signals is of Linux")
+
+
+def test_the_work_is_done_in_another_process_with_a_lower_priority(tmp_path: Path) -> None:
+    own = os.nice(0)
+    with Background() as copy:
+        copy.start(lambda: (tmp_path / "done").write_text(f"{os.getpid()} {os.nice(0)}"))
+        assert copy.is_running
+        assert copy.wait()
+        assert not copy.is_running
+    pid, niceness = map(int, (tmp_path / "done").read_text().split())
+    assert pid != os.getpid()
+    assert niceness == min(19, own + background.NICENESS)
+    assert not copy.wait(), "nothing is waited for twice"
+
+
+def test_an_error_ends_the_copy_without_a_word(capfd: pytest.CaptureFixture[str]) -> None:
+    copy = Background()
+    copy.start(lambda: print(1 / 0))
+    assert not copy.wait()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_copy_does_not_outlive_the_block(tmp_path: Path) -> None:
+    def work() -> None:
+        (tmp_path / "begun").touch()
+        time.sleep(600)
+
+    with Background() as copy:
+        copy.start(work)
+        pid = copy._pid
+        assert pid is not None
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
+
+
+def test_one_core_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
+    assert not is_possible()
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    assert is_possible()
