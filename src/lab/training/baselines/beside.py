@@ -14,7 +14,7 @@ from lab.config.schema import Config
 from lab.core.processes.background import Background, is_possible
 from lab.core.processes.world import num_ranks
 from lab.data.datamodule import DataModule
-from lab.training.baselines.at_end import SPLITS, simple_models
+from lab.training.baselines.at_end import simple_models
 from lab.training.baselines.fitted import key_of
 from lab.training.baselines.stored import obtain
 from lab.training.tasks.base import Material
@@ -46,6 +46,5 @@ def _num_rows(data: DataModule[Any]) -> int:
 
 def _fill_cache(config: Config, material: Material) -> None:
     torch.set_num_threads(1)  # the threads of the run are not in the copy
-    rows = {split: material.scored_rows[split] for split in SPLITS}
-    for model, fingerprint, scored in simple_models(config, material, rows):
+    for model, fingerprint, scored in simple_models(config, material, material.scored_rows):
         obtain(Path(config.cache.dir).expanduser(), key_of(model, fingerprint, scored), model.compute)
