@@ -3,8 +3,9 @@
     python -m benchmarks.speed.startup [--models tiny minilm ngram] [--repeats 3] [--quick]
 
 The first run of a model fills its cache and is not counted. The moments are those at which train.py prints its lines;
-it is stopped at the first step. Import seconds are each package's own (`python -X importtime`, which makes them a bit
-longer), summed over its modules.
+it is stopped at the first step. The floor is a process that only does `import lightning.pytorch, transformers`, in turn
+with the others; the aim is a first step at most a second later. Import seconds are each package's own (`python -X
+importtime`, which makes them a bit longer), summed over its modules.
 """
 
 import os
@@ -21,6 +22,7 @@ from benchmarks.harness import measuring
 
 MARKS = {"data ready": "lengths in ", "first step": " trainable of "}
 """Moment: what stands in the line that is printed at it."""
+FLOOR = "import lightning.pytorch, transformers"
 IMPORT = re.compile(r"import time:\s+(\d+) \|\s+\d+ \|\s+(\S+)")
 
 
@@ -47,6 +49,13 @@ def started(model: str, cache: Path, more: list[str]) -> tuple[measuring.Row, li
     return {"wall_s": seconds["first step"], **seconds}, lines
 
 
+def floor() -> measuring.Row:
+    """Seconds of a process that imports Lightning and transformers, and ends."""
+    began = monotonic()
+    subprocess.run([sys.executable, "-c", FLOOR], check=True)
+    return {"wall_s": monotonic() - began}
+
+
 def import_seconds(lines: list[str]) -> list[tuple[str, float]]:
     """Own seconds of each top-level package, the largest first."""
     totals: Counter[str] = Counter()
@@ -67,21 +76,26 @@ def main() -> None:
         for model in models:
             started(model, cache, [])
         rows = measuring.interleaved(
-            {model: lambda _, model=model: started(model, cache, [])[0] for model in models}, options.repeats
+            {model: lambda _, model=model: started(model, cache, [])[0] for model in models}
+            | {FLOOR: lambda _: floor()},
+            options.repeats,
         )
+        least = measuring.middle(rows.pop(FLOOR), "wall_s")
         imports = import_seconds(started(models[-1 if options.quick else 0], cache, ["-X", "importtime"])[1])
     print(where)
     measuring.table(
-        ("model", *(f"{mark} s" for mark in MARKS), "range"),
+        ("model", *(f"{mark} s" for mark in MARKS), "above the floor", "range"),
         [
             (model, *(f"{measuring.middle(turns, mark):.1f}" for mark in MARKS),
+             f"{measuring.middle(turns, 'first step') - least:.1f}",
              f"{min(turn['wall_s'] for turn in turns):.1f}-{max(turn['wall_s'] for turn in turns):.1f}")
             for model, turns in rows.items()
         ],
     )  # fmt: skip
+    print(f"floor, {FLOOR}: {least:.1f} s")
     total = sum(seconds for _, seconds in imports)
     print(f"imports, {total:.1f} s in all: " + ", ".join(f"{name} {seconds:.2f}" for name, seconds in imports[:14]))
-    measuring.write("startup", options, where, {"runs": rows, "import_s": dict(imports[:40])})
+    measuring.write("startup", options, where, {"runs": rows, "floor_s": least, "import_s": dict(imports[:40])})
 
 
 if __name__ == "__main__":
