@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -53,3 +54,11 @@ def test_one_core_has_no_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not is_possible()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
     assert is_possible()
+
+
+def test_work_that_waits_for_a_lock_forever_is_ended() -> None:
+    lock = threading.Lock()
+    with lock, Background() as background:
+        background.start(lock.acquire)
+        assert not background.wait(idle_s=0.2)
+        assert not background.is_running

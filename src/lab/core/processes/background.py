@@ -7,16 +7,21 @@ priority, so that the run goes first where no core is idle. It may use no GPU an
 import contextlib
 import ctypes
 import logging
+import math
 import os
 import signal
 import sys
+import time
 import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import NoReturn
 
 PR_SET_PDEATHSIG = 1
 """As sys/prctl.h numbers it."""
 NICENESS = 5
+IDLE_S, POLL_S = 60.0, 0.05
+"""How long work may use no CPU while it is waited for, and the time between two looks."""
 
 
 def is_possible() -> bool:
@@ -50,22 +55,47 @@ class Background:
         if self._pid == 0:
             _carry_out(work, parent)
 
-    def wait(self) -> bool:
-        """Wait for the end; return whether all of the work was done. False if none was started."""
-        pid, self._pid = self._pid, None
-        if pid is None:
-            return False
-        try:
-            return os.waitpid(pid, 0)[1] == 0
-        except ChildProcessError:  # somebody else has waited for all children
-            return False
+    def wait(self, idle_s: float = IDLE_S) -> bool:
+        """Wait for the end; return whether all of the work was done. False if none was started.
+
+        idle_s: work that has used no CPU for so many seconds is ended: a lock that a thread of the process owned when
+        it was copied is never given back in the copy.
+        """
+        used, since = -1.0, time.monotonic()
+        while self._pid is not None:
+            try:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+            except ChildProcessError:  # somebody else has waited for all children
+                self._pid = None
+                return False
+            if pid:
+                self._pid = None
+                return status == 0
+            if (now := _cpu_s(self._pid)) != used:
+                used, since = now, time.monotonic()
+            elif time.monotonic() - since > idle_s:
+                self.stop()
+                return False
+            time.sleep(POLL_S)
+        return False
 
     def stop(self) -> None:
         """End the work at once, if it is still going on."""
         if self._pid is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._pid, signal.SIGKILL)
-            self.wait()
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+            self._pid = None
+
+
+def _cpu_s(pid: int) -> float:
+    """Seconds of CPU that a process has used; NaN if it is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return math.nan
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _carry_out(work: Callable[[], object], parent: int) -> NoReturn:
