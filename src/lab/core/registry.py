@@ -63,18 +63,20 @@ class Registry(Mapping[str, PartT], Generic[PartT]):
         return len(self._parts)
 
 
-TEXT_ENCODERS: Registry[Callable[..., Any]] = Registry("text encoder", "model")
-"""(settings, tokenizer) -> `lab.models.text.interfaces.TextEncoder`; settings: a `TextEncoderSettings`."""
+TEXT_ENCODERS: Registry[Any] = Registry("text encoder", "model")
+"""(settings, tokenizer) -> `lab.models.text.interfaces.TextEncoder`; settings: a `TextEncoderSettings`.
+Or an `EncoderKind` of that module, which also says how an encoder is rebuilt."""
 SERIES_NETS: Registry[Callable[..., Any]] = Registry("series net", "model")
 """(settings, spec) -> `lab.models.series.interfaces.Net`; settings: a `SeriesNet`; spec: `SeriesSpec`."""
-TEXT_SOURCES: Registry[Callable[..., Any]] = Registry("source of labelled texts", "data")
-"""(settings, cache folder) -> `lab.data.text.sources.base.Source`; settings: a `Columned`."""
+TEXT_SOURCES: Registry[Any] = Registry("source of labelled texts", "data")
+"""(settings, cache folder) -> `lab.data.text.sources.base.Source`; settings: a `Columned`. Or a
+`lab.data.text.sources.base.SourceKind`, which also names the files of each split."""
 POOLINGS: Registry[Callable[..., Any]] = Registry("pooling of token vectors")
 """(width, number of heads) -> module: hidden (B, L, D), mask (B, L) bool -> (B, 1, D), or (B, heads, D)."""
 POLICIES: Registry[type[Any]] = Registry("early-termination policy")
 """A subclass of `lab.early_termination.policies.base.Policy` by its `kind`."""
 SAMPLERS: Registry[Callable[..., Any]] = Registry("sampler of a search")
-"""(seed) -> a sampler of Optuna."""
+"""(seed) -> a sampler of Optuna, which reads the finished trials. `grid` and `random` need none."""
 OPTIMIZERS: Registry[Callable[..., Any]] = Registry("optimizer", "optimizer")
 """(groups of parameters with their `lr` and `weight_decay`, settings, device) -> an optimizer of torch; settings: an
 `OptimizerConfig`."""

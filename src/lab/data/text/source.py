@@ -1,28 +1,21 @@
 """Opens the source of a request as tables, with the mistakes that are visible before rows are read.
 
-Mistakes of files and columns are reported together. A new kind of source is one module in `sources` and one entry in
-`SOURCES`.
+Mistakes of files and columns are reported together. A new kind of source is one module in `sources`, which
+registers it.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from lab.config.schema import Columned, Files, Hub, Imdb, Labelled, Maintenance
+from lab.config.schema import Columned, Labelled
 from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.registry import TEXT_SOURCES
 from lab.data.text.column_checks import wrong_names
 from lab.data.text.label_sets import split_tables
+from lab.data.text.sources import generated, hub, shards  # noqa: F401  they register their kinds
 from lab.data.text.sources.base import ALL, Source, SourceKind, columns_of
-from lab.data.text.sources.files import FILES
-from lab.data.text.sources.generated import GENERATED
-from lab.data.text.sources.hub import HUB, IMDB
-from lab.data.text.sources.shards import SHARDS
 
 __all__ = ["ALL", "Source", "open_source", "shared_sources"]
-
-SOURCES: Mapping[type[Labelled], SourceKind] = {Maintenance: GENERATED, Files: FILES, Imdb: IMDB, Hub: HUB}
-"""The source of each config class; a subclass comes before its base."""
 
 
 def open_source(data: Labelled, cache: Path) -> Source:
@@ -38,11 +31,8 @@ def open_source(data: Labelled, cache: Path) -> Source:
 
 
 def _kind_of(data: Labelled) -> SourceKind:
-    if data.kind in TEXT_SOURCES:
-        return SourceKind(TEXT_SOURCES[data.kind])
-    if isinstance(data, Files) and data.streaming:
-        return SHARDS
-    return next(kind for config, kind in SOURCES.items() if isinstance(data, config))
+    part = TEXT_SOURCES[data.kind]
+    return part if isinstance(part, SourceKind) else SourceKind(part)
 
 
 def _with_label_sets_split(source: Source) -> Source:

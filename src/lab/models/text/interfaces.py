@@ -6,7 +6,9 @@ folder.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -48,6 +50,17 @@ class TextEncoder(nn.Module, ABC):
     def frozen_base_parameters(self) -> list[nn.Parameter]:
         """Parameters that never train, whichever layers are frozen: the base weights under adapters."""
         return []
+
+
+class EncoderKind(NamedTuple):
+    """A part of `TEXT_ENCODERS` whose new encoders cost more than those that a checkpoint will fill.
+
+    new: (settings, tokenizer) -> encoder, with pretrained weights where the settings name some. rebuilt: (settings,
+    tokenizer, folder) -> encoder of any weights, from the files of `save_architecture(folder)`.
+    """
+
+    new: Callable[[Any, Any], TextEncoder]
+    rebuilt: Callable[[Any, Any, Path], TextEncoder]
 
 
 class BagEncoder(TextEncoder):

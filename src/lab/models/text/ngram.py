@@ -23,6 +23,7 @@ from lab.config.schema import Ngram
 from lab.core.batches import FlatIds
 from lab.core.files import Unreadable, regular, write_whole
 from lab.core.record.fields import count, keyed, optional, pair
+from lab.core.registry import TEXT_ENCODERS
 from lab.models.text.interfaces import TOKENIZER_FILE, BagEncoder
 from lab.models.text.ngram_ids import WORD, HashedNgrams, NgramSizes, folded, word_counts
 
@@ -201,6 +202,12 @@ class NgramEncoder(BagEncoder):
 
     def save_architecture(self, folder: Path) -> None:
         """Write nothing: the config and the tokenizer define the encoder completely."""
+
+
+@TEXT_ENCODERS.register(KIND)
+def ngram_encoder(model: Ngram, tokenizer: NgramTokenizer) -> NgramEncoder:
+    """A new encoder of random weights."""
+    return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
 
 
 def _unit(weights: Tensor) -> Tensor:

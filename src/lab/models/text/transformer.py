@@ -26,9 +26,10 @@ from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.files import Unreadable, read_json, write_whole
+from lab.core.registry import TEXT_ENCODERS
 from lab.models.text.architectures import known, unlike, with_attention_dropout
 from lab.models.text.families import FAMILIES, EncoderFamily, position_limit, reads_segments
-from lab.models.text.interfaces import ARCHITECTURE_FILE, CuttableEncoder
+from lab.models.text.interfaces import ARCHITECTURE_FILE, CuttableEncoder, EncoderKind
 from lab.models.text.weights import locate
 
 log = logging.getLogger(__name__)
@@ -126,6 +127,19 @@ class TransformerEncoder(CuttableEncoder):
     def save_architecture(self, folder: Path) -> None:
         text = self.transformer.config.to_json_string(use_diff=False)
         write_whole(folder / ARCHITECTURE_FILE, lambda aside: aside.write_text(text, encoding="utf-8"))
+
+
+def new_encoder(model: Encoder, tokenizer: Tokenizer) -> TransformerEncoder:
+    """An encoder with pretrained or random weights. Raises RequestError as `load_transformer` does."""
+    return TransformerEncoder((load_transformer if model.pretrained else new_transformer)(model, tokenizer))
+
+
+def rebuilt_encoder(model: Encoder, tokenizer: Tokenizer, folder: Path) -> TransformerEncoder:  # noqa: ARG001
+    """The encoder whose architecture lies in `folder`, for a checkpoint that fills it."""
+    return TransformerEncoder(rebuild_transformer(folder))
+
+
+TEXT_ENCODERS.register("encoder", EncoderKind(new_encoder, rebuilt_encoder))
 
 
 def load_transformer(model: Encoder, tokenizer: Tokenizer) -> PreTrainedModel:

@@ -18,7 +18,7 @@ from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
 from lab.early_termination.parsing import parse
 from lab.sweep.definition.azure_values import normalized, seconds
-from lab.sweep.search_space.samplers import KINDS as SAMPLERS
+from lab.sweep.search_space.samplers import sampler_names
 
 READ = ("experiment_name", "sampling_algorithm", "search_space", "objective", "early_termination", "limits")
 UNUSED = ("$schema", "type", "name", "display_name", "description", "tags", "properties", "trial", "inputs", "outputs",
@@ -117,7 +117,7 @@ def _unknown(job: Mapping[str, Any]) -> Iterator[Mistake]:
 def _missing(job: Mapping[str, Any], replaced: Collection[str]) -> Iterator[Mistake]:
     typed = {
         "search_space": "'optimizer.lr=tag(log,interval(1e-4,1e-2))', or search_space in the file",
-        "sampling_algorithm": f"sweep.sampling_algorithm=random, or another of {listed(SAMPLERS)}",
+        "sampling_algorithm": f"sweep.sampling_algorithm=random, or another of {listed(sampler_names())}",
         "objective": "'sweep.objective={primary_metric: val/accuracy, goal: maximize}'",
         "limits": "sweep.limits.max_total_trials=20",
     }

@@ -25,10 +25,32 @@ from lab.sweep.search_space.cmaes_sampler import SafeCmaEsSampler
 from lab.sweep.search_space.space import Space
 
 KEY = "sweep.sampling_algorithm"
-KINDS = ("grid", "random", "bayesian", "tpe", "gp", "cmaes")
+NUMBERED = ("grid", "random")
+"""Samplers whose trials depend on their number only; those of `SAMPLERS` read the finished trials."""
 DEFAULT_SEED = 0
 Draw = Callable[[int], Mapping[str, Any]]
 """From a trial number to what Optuna stores, by parameter name."""
+
+
+@SAMPLERS.register("bayesian")
+@SAMPLERS.register("tpe")
+def _tpe(seed: int) -> BaseSampler:
+    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
+
+
+@SAMPLERS.register("gp")
+def _gp(seed: int) -> BaseSampler:
+    return GPSampler(seed=seed, warn_independent_sampling=False)
+
+
+@SAMPLERS.register("cmaes")
+def _cmaes(seed: int) -> BaseSampler:
+    return SafeCmaEsSampler(seed=seed, warn_independent_sampling=False)
+
+
+def sampler_names() -> tuple[str, ...]:
+    """What `sampling_algorithm` may be, samplers of plug-ins included."""
+    return (*NUMBERED, *SAMPLERS)
 
 
 class NumberedSampler(BaseSampler):
@@ -103,7 +125,7 @@ def build_sampler(block: Mapping[str, Any] | str, space: Space) -> BaseSampler:
     """
     if isinstance(block, str) and block.lower() == "sobol":
         block = {"type": "random", "rule": "sobol"}
-    kind, read = opened(block, KEY, (*KINDS, *SAMPLERS))
+    kind, read = opened(block, KEY, sampler_names())
     seed = read.whole("seed", DEFAULT_SEED) if kind != "grid" else DEFAULT_SEED
     if kind == "random" and read.has("logbase") and _base(read.given["logbase"]) is None:
         read.wrong("logbase", "must be e, or a number greater than 0 that is not 1", mended={"logbase": 10})
@@ -118,7 +140,7 @@ def build_sampler(block: Mapping[str, Any] | str, space: Space) -> BaseSampler:
     draw = _sobol(space, seed) if rule == "sobol" else _random(space, seed)
     if kind == "random":
         return NumberedSampler(space, draw)
-    return ModelSampler(space, draw, lambda trial_seed: _optuna_sampler(kind, trial_seed), seed)
+    return ModelSampler(space, draw, SAMPLERS[kind], seed)
 
 
 def logbase(block: Mapping[str, Any] | str | None) -> float:
@@ -165,17 +187,6 @@ def _random(space: Space, seed: int) -> Draw:
 
 def _sobol(space: Space, seed: int) -> Draw:
     return lambda number: space.at(uniforms("sobol", seed, number, len(space.parameters)))
-
-
-def _optuna_sampler(kind: str, seed: int) -> BaseSampler:
-    if kind in SAMPLERS:
-        custom: BaseSampler = SAMPLERS[kind](seed)
-        return custom
-    if kind == "gp":
-        return GPSampler(seed=seed, warn_independent_sampling=False)
-    if kind == "cmaes":
-        return SafeCmaEsSampler(seed=seed, warn_independent_sampling=False)
-    return TPESampler(seed=seed, multivariate=True, constant_liar=True)
 
 
 def _no_grid(name: str) -> Mistake:

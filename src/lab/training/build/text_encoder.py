@@ -3,6 +3,7 @@
 Also transformers' own classification head over it, for `model.head=transformers`.
 """
 
+from importlib import import_module
 from pathlib import Path
 
 from torch import nn
@@ -12,9 +13,11 @@ from lab.core.batches import TextSpec, Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.core.registry import TEXT_ENCODERS
-from lab.models.text.interfaces import TextEncoder
-from lab.models.text.ngram import NgramEncoder, NgramTokenizer
+from lab.models.text.interfaces import EncoderKind, TextEncoder
 
+MODULES = {"encoder": "lab.models.text.transformer", "ngram": "lab.models.text.ngram"}
+"""The modules that register the encoders of lab; transformers takes seconds to import, and model=ngram does not need
+it."""
 TextModel = Encoder | Ngram | TextEncoderSettings
 """The settings of models that encode texts."""
 
@@ -48,26 +51,17 @@ def build_encoder(
     loaded in both cases, from its original place. Raises RequestError for weights that are missing, do not fit their
     config or the tokenizer, or are not the base of the adapters, and for models that do not encode text.
     """
-    if isinstance(model, TextEncoderSettings):
-        encoder: TextEncoder = TEXT_ENCODERS[model.kind](model, tokenizer)
-        return encoder
-    if isinstance(model, Ngram):
-        assert isinstance(tokenizer, NgramTokenizer), f"model=ngram with a {type(tokenizer).__name__}"
-        return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
-    # imported here, because transformers takes seconds to import and model=ngram does not need it
-    from lab.models.text.transformer import TransformerEncoder, load_transformer, new_transformer, rebuild_transformer
-
-    if isinstance(peft, Adapters):
+    if isinstance(model, Encoder) and isinstance(peft, Adapters):
         from lab.models.peft.adapters import build_adapted
 
         return build_adapted(model, tokenizer, folder, peft, fresh=load_weights)
-    if not load_weights:
-        transformer = rebuild_transformer(folder)
-    elif model.pretrained:
-        transformer = load_transformer(model, tokenizer)
-    else:
-        transformer = new_transformer(model, tokenizer)
-    return TransformerEncoder(transformer)
+    if model.kind not in TEXT_ENCODERS:
+        import_module(MODULES[model.kind])
+    part = TEXT_ENCODERS[model.kind]
+    if not isinstance(part, EncoderKind):
+        encoder: TextEncoder = part(model, tokenizer)
+        return encoder
+    return part.new(model, tokenizer) if load_weights else part.rebuilt(model, tokenizer, folder)
 
 
 def own_head(model: TextModel, spec: TextSpec, encoder: TextEncoder, fresh: bool) -> nn.Module | None:

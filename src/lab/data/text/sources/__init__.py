@@ -1,1 +1,1 @@
-"""Sources of labelled texts, one module each; a new source also needs an entry in `lab.data.text.source.SOURCES`."""
+"""Sources of labelled texts, one module each, which registers its kinds; `lab.data.text.source` imports them."""

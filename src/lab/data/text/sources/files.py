@@ -13,7 +13,7 @@ from lab.data.readers.row_file import FileSettings
 from lab.data.readers.text_table import Table
 from lab.data.text.column_checks import missing_columns
 from lab.data.text.label_survey import Columns
-from lab.data.text.sources.base import ALL, Inputs, Source, SourceKind, columns_of
+from lab.data.text.sources.base import ALL, Inputs, Source, columns_of
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +107,3 @@ def files_named(data: Files) -> Inputs:
         f"data.{key}": {path.resolve(): str(path) for path in (Path(name).expanduser() for name in paths)}
         for key, paths in paths_of.items()
     }
-
-
-FILES = SourceKind(open_files, files_named)

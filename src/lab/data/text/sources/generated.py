@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from lab.config.schema import Maintenance
+from lab.core.registry import TEXT_SOURCES
 from lab.data.readers.text_table import Table
 from lab.data.text.label_survey import Columns
 from lab.data.text.maintenance.generator import generate
@@ -23,4 +24,4 @@ def open_generated(data: Maintenance, _cache: Path) -> Source:
     return with_checked_columns(source)
 
 
-GENERATED = SourceKind(open_generated)
+TEXT_SOURCES.register("maintenance", SourceKind(open_generated))

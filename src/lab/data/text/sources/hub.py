@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from lab.config.schema import Hub, Imdb
 from lab.core.errors import Mistake, RequestError
+from lab.core.registry import TEXT_SOURCES
 from lab.data.readers import text_files
 from lab.data.readers.hub import load_splits
 from lab.data.readers.row_file import FileSettings
@@ -72,5 +73,5 @@ def splits_named(data: Hub | Imdb) -> Inputs:
     return {f"data.splits.{key}": {name: name} if name else {} for key, name in splits.items()}
 
 
-HUB = SourceKind(open_hub, splits_named)
-IMDB = SourceKind(open_imdb, splits_named)
+TEXT_SOURCES.register("hub", SourceKind(open_hub, splits_named))
+TEXT_SOURCES.register("imdb", SourceKind(open_imdb, splits_named))

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from lab.config.schema import Files
+from lab.core.registry import TEXT_SOURCES
 from lab.data.text.sources.base import Source, SourceKind, columns_of
-from lab.data.text.sources.files import files_named, read_files
+from lab.data.text.sources.files import files_named, open_files, read_files
 from lab.data.text.streaming.scan import scan
 from lab.data.text.streaming.shards import matching
 
@@ -26,4 +27,9 @@ def open_shards(data: Files, cache: Path) -> Source:
     return Source(name or shards[0].path.stem, tables, columns, dict(stream.classes), stream=stream)
 
 
-SHARDS = SourceKind(open_shards, files_named)
+def open_files_or_shards(data: Files, cache: Path) -> Source:
+    """Open what `data.streaming` says. Raises RequestError as `open_files` and `open_shards` do."""
+    return (open_shards if data.streaming else open_files)(data, cache)
+
+
+TEXT_SOURCES.register("files", SourceKind(open_files_or_shards, files_named))
