@@ -11,7 +11,7 @@ from lab.core.errors import RequestError
 from lab.export import torch_format
 from lab.inference.predict import Done
 
-from .conftest import Export, assert_same_predictions
+from .conftest import Export, assert_same_predictions, decided, read_csv
 
 Ask = Callable[..., Done]
 
@@ -28,6 +28,18 @@ def test_an_export_predicts_what_its_run_predicts(
     shutil.move(tmp_path / "model", away)
     asked(name, run=away, input=new, output=tmp_path / "again.csv")
     assert_same_predictions(tmp_path / "out.csv", tmp_path / "again.csv", 1e-5)
+
+
+def test_a_decision_rule_goes_with_the_export(
+    exported: Export, asked: Ask, rows: Callable[[str], Path], trained: Callable[[str], Path], tmp_path: Path
+) -> None:
+    run = decided(Path(shutil.copytree(trained("linear"), tmp_path / "copy")), "cause", [0.0, 99.0])
+    exported("linear", run=run)
+    asked("linear", run=tmp_path / "model", input=rows("linear"))
+    assert {row["cause"] for row in read_csv(tmp_path / "out.csv")} == {"wear"}
+    assert (
+        "share of the training rows)^tau, with tau by head: cause 1." in (tmp_path / "model" / "README.md").read_text()
+    )
 
 
 def test_an_export_has_the_records_without_the_machine(exported: Export, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import runpy
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.inference.predict import Done
 from lab.models.text.transformer import quietly
 
-from .conftest import Export, assert_same_answers, read_csv
+from .conftest import Export, assert_same_answers, decided, read_csv
 
 Ask = Callable[..., Done]
 
@@ -57,22 +58,27 @@ def test_questions_load_with_the_trained_head(
 
 
 @pytest.mark.parametrize("name", ["lora", pytest.param("encoder", marks=pytest.mark.slow)])
-def test_the_script_classifies_as_the_run_does(exported: Export, asked: Ask, tmp_path: Path, name: str) -> None:
-    lines = exported(name, format="hf")
+def test_the_script_classifies_as_the_run_does(
+    exported: Export, asked: Ask, trained: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    run = decided(Path(shutil.copytree(trained(name), tmp_path / "copy")), "cause", [0.0, 99.0])
+    lines = exported(name, run=run, format="hf")
     assert "load_classifier.py shows how" in lines[1]
     source = tmp_path / "new.csv"
     source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
-    asked(name, input=source)
+    asked(name, run=run, input=source)
     predicted = read_csv(tmp_path / "out.csv")
+    assert [row["cause"] for row in predicted] == ["wear", "wear"], "the class that the rule always chooses"
     with quietly():
         script = runpy.run_path(str(tmp_path / "model" / "load_classifier.py"))
     settings = script["SETTINGS"]
     assert settings["columns"] == ["title", "text"]
     given = script["classify"]([settings["separator"].join((row["title"], row["text"])) for row in predicted])
     for head in settings["heads"]:
-        for row, probabilities in zip(predicted, given[head["name"]], strict=True):
-            assert row[head["name"]] == head["classes"][int(probabilities.argmax())]
-            assert float(row[f"{head['name']}_probability"]) == pytest.approx(float(probabilities.max()), abs=1e-5)
+        chosen = script["chosen"](head, given[head["name"]])
+        for row, probabilities, best in zip(predicted, given[head["name"]], chosen, strict=True):
+            assert row[head["name"]] == head["classes"][best]
+            assert float(row[f"{head['name']}_probability"]) == pytest.approx(float(probabilities[best]), abs=1e-5)
 
 
 def test_a_head_of_transformers_loads_with_the_names_of_the_classes(

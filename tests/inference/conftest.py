@@ -14,6 +14,7 @@ from hydra import compose, initialize_config_dir
 
 from lab.config import plugins
 from lab.config.check import check, check_predict
+from lab.core.record.run_folder import RunFolder
 from lab.data.series.rainfall import generate
 from lab.inference.predict import Done, predict
 from lab.inference.predictor import Predictor
@@ -85,6 +86,15 @@ def write_weather(path: Path, hours: int = 600, first: int = 0, names: tuple[str
 def read_csv(path: Path) -> list[dict[str, str]]:
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
+
+
+def decided(run: Path, head: str, offsets: list[float]) -> Path:
+    """Give a copied run a decision rule."""
+    content = RunFolder(run).read_calibration()
+    assert content is not None
+    rule = {"tau": 1.0, "metric": "mcc", "rows": 9, "argmax": 0.1, "cross_fitted": 0.2, "interval": [0.1, 0.2]}
+    RunFolder(run).write_calibration(content | {"decisions": {head: rule | {"offsets": offsets}}})
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.inference.predict import Done
 
-from .conftest import read_csv, text_rows, write_csv, write_weather
+from .conftest import decided, read_csv, text_rows, write_csv, write_weather
 
 Ask = Callable[..., Done]
 Trained = Callable[[str], Path]
@@ -65,15 +65,6 @@ def test_the_test_rows_of_the_run_have_the_probabilities_of_a_prediction(
         for head in ("cause", "state"):
             assert row[head] == before[f"{head}_predicted"]
             assert float(row[f"{head}_probability"]) == pytest.approx(before[f"{head}_probability"], abs=1e-5)
-
-
-def decided(run: Path, head: str, offsets: list[float]) -> Path:
-    """Give a copied run a decision rule."""
-    content = RunFolder(run).read_calibration()
-    assert content is not None
-    rule = {"tau": 1.0, "metric": "mcc", "rows": 9, "argmax": 0.1, "cross_fitted": 0.2, "interval": [0.1, 0.2]}
-    RunFolder(run).write_calibration(content | {"decisions": {head: rule | {"offsets": offsets}}})
-    return run
 
 
 @pytest.mark.parametrize("name", ["ngram", "series"])
