@@ -8,7 +8,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 INSTEAD = {
-    r"\b(?:is|are|was|were) told\b|\btold apart\b|_told\b": "says, reports; distinguishable",
+    r"\b(?:fore)?told\b|_told\b": "says, reports; predicted",
     r"\b(?:is|are|was|were) asked\b|_asked\b": "requested",
     r"\b[Ff]rom Enter\b": "wall-clock time from launch",
     r"\b[Tt]haw\w*": "unfreezing",

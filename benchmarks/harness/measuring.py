@@ -1,8 +1,8 @@
 """How every speed benchmark measures: processes of their own, repeats interleaved, ratios with their spread, JSON.
 
-Contestants take turns (A B C, A B C, ...), so that a machine that slows down slows all of them. A ratio is taken inside
-each turn; the table shows the median and the range over turns. Peak RSS is what the system says of the process (wait4),
-cpu_s its user and system seconds, which other processes on the machine disturb less than wall time.
+Contestants alternate (A B C, A B C, ...), so that a machine that slows down slows all of them. A ratio is taken inside
+each repeat; the table shows the median and the range over repeats. Peak RSS is what the system says of the process
+(wait4), cpu_s its user and system seconds, which other processes on the machine disturb less than wall time.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Spread:
-    """A ratio over the turns."""
+    """A ratio over the repeats."""
 
     median: float
     low: float
@@ -113,12 +113,12 @@ def harmonic_mean(rates: Sequence[float]) -> float:
 
 
 def interleaved(contestants: Mapping[str, Callable[[int], Row]], repeats: int) -> dict[str, list[Row]]:
-    """Each contestant once a turn, told the number of the turn."""
+    """Each contestant once in each repeat, called with its number."""
     rows: dict[str, list[Row]] = {name: [] for name in contestants}
-    for turn in range(repeats):
+    for repeat in range(repeats):
         for name, run in contestants.items():
-            rows[name].append(run(turn))
-            print(f"  turn {turn + 1} of {repeats}: {name}, {rows[name][-1]['wall_s']:.0f} s", file=sys.stderr)
+            rows[name].append(run(repeat))
+            print(f"  repeat {repeat + 1} of {repeats}: {name}, {rows[name][-1]['wall_s']:.0f} s", file=sys.stderr)
     return rows
 
 
@@ -133,7 +133,7 @@ def middle(rows: Sequence[Row], key: str) -> float:
 
 
 def mean_f1(rows: Sequence[Row]) -> dict[str, float]:
-    """Test macro-F1 of each head, mean over turns."""
+    """Test macro-F1 of each head, mean over repeats."""
     return {head: sum(row["f1_macro"][head] for row in rows) / len(rows) for head in rows[0]["f1_macro"]}
 
 
@@ -179,17 +179,17 @@ def with_precision(made: argparse.ArgumentParser) -> argparse.ArgumentParser:
 
 
 def parser(doc: str | None, repeats: int) -> argparse.ArgumentParser:
-    """What every benchmark takes. `--quick` is for tests: seconds, meaningless numbers, no file unless asked."""
+    """What every benchmark takes. `--quick` is for tests: seconds, meaningless numbers, no file unless requested."""
     made = argparse.ArgumentParser(description=(doc or "").splitlines()[0])
     made.add_argument("--quick", action="store_true", help="seconds instead of minutes: that it runs, not how fast")
-    made.add_argument("--repeats", type=int, default=repeats, help="turns of each contestant")
+    made.add_argument("--repeats", type=int, default=repeats, help="runs of each contestant")
     made.add_argument("--shared", action="store_true", help="busy machine: the threads of all wait asleep")
     made.add_argument("--results", type=Path, help="folder of the JSON (default benchmarks/results, none with --quick)")
     return made
 
 
 def arguments(made: argparse.ArgumentParser) -> argparse.Namespace:
-    """The parsed command line; one turn with --quick.
+    """The parsed command line; one repeat with --quick.
 
     Torch's threads spin while they wait, which is best where nothing else runs, and ruinous where something does.
     """

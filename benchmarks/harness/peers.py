@@ -2,7 +2,7 @@
 
     python -m benchmarks.harness.peers {trainer,loop} RESULT.json [--pad-to N] [--still] [--keep-memory] [OVERRIDE ...]
 
-`trainer` is transformers' Trainer, told to group by length, with fused AdamW; `loop` is plain PyTorch with nothing a
+`trainer` is transformers' Trainer, which groups by length, with fused AdamW; `loop` is plain PyTorch with nothing a
 person could leave out: the limit. Both read the config that the overrides compose and take rows, tokens and initial
 weights by the code of this project, so that only the training differs. --pad-to N pads every batch to N tokens. --still
 keeps frozen layers in eval mode: left alone, the Trainer runs their dropout, which costs time for nothing.
@@ -203,7 +203,7 @@ def by_trainer(task: Task, model: Classifier) -> dict[str, Any]:
         started = time.perf_counter()
         trainer.train()
         fit_s = time.perf_counter() - started
-        # told to group by length it reorders evaluation rows, their labels along with them
+        # grouping by length, it reorders evaluation rows, their labels along with them
         tested = trainer.predict(task.splits["test"])
     return _found(task, fit_s, clock.epochs_s, task.f1_macro(tested.predictions, tested.label_ids))
 

@@ -33,7 +33,7 @@ def shown(one: Mapping[str, float], digits: int = 2) -> str:
 def finish(
     name: str, head: Sequence[str], rows: Sequence[Sequence[str]], reported: Mapping[str, Any], file: Path | None
 ) -> None:
-    """Print the table under a line about the machine, and write `told` with it to `file`, if any."""
+    """Print the table under a line about the machine, and write `reported` with it to `file`, if any."""
     here = machine()
     print(f"{name}: {here['cores']} cores, {here['model']}, Python {here['python']}")
     widths = [max(len(row[place]) for row in [head, *rows]) for place in range(len(head))]

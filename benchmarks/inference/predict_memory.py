@@ -50,12 +50,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 1_000_000])
     parser.add_argument("--output", type=Path)
-    asked = parser.parse_args()
+    options = parser.parse_args()
     results = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         measured([str(ROOT / "train.py"), *TRAIN, "hydra.run.dir=run", f"cache.dir={folder / 'cache'}"], folder)
-        for num in asked.rows:
+        for num in options.rows:
             write_rows(folder / f"{num}.csv", num)
             line = [str(ROOT / "predict.py"), "run=run", f"input={num}.csv", f"output=out_{num}.csv", "device=cpu"]
             peak, seconds = measured(line, folder)
@@ -66,8 +66,8 @@ def main() -> None:
         rate = (last["rows"] - first["rows"]) / (last["seconds"] - first["seconds"])
         print(f"{rate:,.0f} rows per second; peak grows by {last['peak_mib'] - first['peak_mib']:,.0f} MiB")
         results.append({"rows_per_s": round(rate), "growth_mib": round(last["peak_mib"] - first["peak_mib"], 1)})
-    if asked.output is not None:
-        asked.output.write_text(json.dumps(results, indent=1) + "\n")
+    if options.output is not None:
+        options.output.write_text(json.dumps(results, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@
 
 A MiniLM classifier is trained for one epoch on 200 generated reports (`model=minilm`; its speed does not depend on
 its training). The peer has the same encoder, tokenizer and longest input. Each client of this process sends one text
-after another over its own connection on loopback; requests that fail or are not 200 are counted. Servers take turns.
+after another over its own connection on loopback; requests that fail or are not 200 are counted. Servers alternate.
 Overrides go to serve.py (`batch.wait_ms=5`). Writes benchmarks/results/serve_load.json.
 """
 
@@ -137,13 +137,13 @@ def free_port() -> int:
 
 
 def contestant(command: Callable[[int], list[str]], bodies: Sequence[bytes], requested: Any) -> Callable[[int], Row]:
-    def turn(_: int) -> Row:
+    def repeat(_: int) -> Row:
         port = free_port()
         with tempfile.TemporaryDirectory() as scratch, serving(command(port), port, Path(scratch) / "log.txt"):
             asyncio.run(load(port, bodies, requested.clients, WARM_S))
             return asyncio.run(load(port, bodies, requested.clients, requested.seconds))
 
-    return turn
+    return repeat
 
 
 def main() -> None:

@@ -42,7 +42,7 @@ def encoder_of(model: str, method: str, quick: bool) -> TransformerEncoder:
 
 
 def stepper(encoder: TransformerEncoder, bf16: bool) -> Callable[[int, int], float]:
-    """One training step on random tokens, told its batch and length: forward, backward, clipping, fused AdamW."""
+    """One training step on random tokens of a batch and length: forward, backward, clipping, fused AdamW."""
     head = nn.Linear(encoder.dimension, 8)
     parameters = [one for one in [*encoder.parameters(), *head.parameters()] if one.requires_grad]
     optimizer = torch.optim.AdamW(parameters, 1e-5, fused=True)

@@ -2,8 +2,8 @@
 
     python -m benchmarks.peft.speed [--batch 8] [--length 128] [--repeats 5] [--quick]
 
-Forward, backward, clipping and AdamW's step on random tokens, in one process; methods take turns, a ratio is taken
-inside each turn, the table shows the median and the range. Random weights.
+Forward, backward, clipping and AdamW's step on random tokens, in one process; methods alternate, a ratio is taken
+inside each repeat, the table shows the median and the range. Random weights.
 """
 
 import argparse
@@ -18,17 +18,17 @@ PRECISIONS = {"fp32": False, "bf16": True}
 
 
 def timed(model: str, bf16: bool, options: argparse.Namespace) -> dict[str, list[float]]:
-    """Seconds of a step in each turn, by method; LoRA with gradient checkpointing besides."""
+    """Seconds of a step in each repeat, by method; LoRA with gradient checkpointing besides."""
     steps = {method: stepper(encoder_of(model, method, options.quick), bf16) for method in METHODS}
     checkpointed = encoder_of(model, "lora", options.quick)
     assert checkpointed.checkpoint_gradients()
     steps["lora, checkpointing"] = stepper(checkpointed, bf16)
     seconds: dict[str, list[float]] = {method: [] for method in steps}
-    for turn in range(options.repeats + 1):
+    for repeat in range(options.repeats + 1):
         for method, step in steps.items():
             started = perf_counter()
             step(options.batch, options.length)
-            if turn:  # the first one is warm-up
+            if repeat:  # the first one is warm-up
                 seconds[method].append(perf_counter() - started)
     return seconds
 

@@ -2,7 +2,7 @@
 
     python -m benchmarks.series.minirocket_speed [--repeats 5] [--threads 1] [--quick]
 
-Fitting the biases and transforming 200 training and 242 test series of 427 steps into 9,996 features; both take turns
+Fitting the biases and transforming 200 training and 242 test series of 427 steps into 9,996 features; both alternate
 in one process. The first call of each stands apart: aeon compiles in it. `ucr.py` measures accuracy.
 """
 
@@ -64,9 +64,9 @@ def main() -> None:
             transformer.transform(split)
 
     first = {"lab": seconds(ours), "aeon": seconds(theirs)}
-    turns = [(seconds(ours), seconds(theirs)) for _ in range(1 if options.quick else options.repeats)]
-    warm = {"lab": [turn[0] for turn in turns], "aeon": [turn[1] for turn in turns]}
-    ratio = median(mine / other for mine, other in turns)
+    repeats = [(seconds(ours), seconds(theirs)) for _ in range(1 if options.quick else options.repeats)]
+    warm = {"lab": [repeat[0] for repeat in repeats], "aeon": [repeat[1] for repeat in repeats]}
+    ratio = median(mine / other for mine, other in repeats)
     rows_shown = [
         [name, f"{first[name]:.2f}", table.shown(table.spread(warm[name]))] for name in ("lab", "aeon")
     ] + [["lab / aeon", f"{first['lab'] / first['aeon']:.2f}", f"{ratio:.2f}"]]  # fmt: skip

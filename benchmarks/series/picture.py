@@ -1,4 +1,4 @@
-"""The README's picture of a run on windows: two of its test windows with what was foretold, and its confusion matrix.
+"""The README's picture of a run on windows: two of its test windows with what was predicted, and its confusion matrix.
 
     python -m benchmarks.series.senamhi --path FILE.xlsx --only "timer_xl, 28 days" --seeds 1 --runs outputs/senamhi
     python -m benchmarks.series.picture outputs/senamhi/3-1 [--to docs/img/series.png]
@@ -80,7 +80,7 @@ def main() -> None:
             axes[2].text(said, truth, f"{counts[truth, said]}\n{share:.0%}", ha="center", va="center", color=colour)
     axes[2].set_xticks([0, 1], head.classes)
     axes[2].set_yticks([0, 1], head.classes)
-    axes[2].set_xlabel("foretold", fontsize=9)
+    axes[2].set_xlabel("predicted", fontsize=9)
     axes[2].set_ylabel(f"{head.name}, as it came", fontsize=9)
     axes[2].set_title(f"{len(cut)} test windows", fontsize=9)
     options.to.parent.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,7 @@
     python -m benchmarks.series.timer_attention [--repeats 5] [--threads N] [--quick]
 
 D 512, 8 heads, 4 layers, patches of 96, causal; shapes (batch, time steps, channels), the third with 840 tokens a row,
-where attention begins to weigh. The two paths take turns, the ratio is taken inside each turn. Outputs must agree to
+where attention begins to weigh. The two paths alternate, the ratio is taken inside each repeat. Outputs must agree to
 1e-5 before anything is timed. Below, seconds a step of the fused path against window length (one channel) and channels
 (672 steps), drawn into docs/img/timer_cost.png.
 """
@@ -65,13 +65,13 @@ def compared(nets: dict[str, TimerEncoder], shape: tuple[int, int, int], repeats
     apart = difference(nets, shape)
     assert apart < AGREE, f"fused and plain differ by {apart}"
     plain, fused = (step(nets[name], shape) for name in ("plain", "fused"))
-    turns = [(plain(), fused()) for _ in range(repeats)]
+    times = [(plain(), fused()) for _ in range(repeats)]
     return {
         "shape": shape,
         "difference": apart,
-        "plain_s": table.spread([turn[0] for turn in turns]),
-        "fused_s": table.spread([turn[1] for turn in turns]),
-        "ratio": table.spread([turn[0] / turn[1] for turn in turns]),
+        "plain_s": table.spread([repeat[0] for repeat in times]),
+        "fused_s": table.spread([repeat[1] for repeat in times]),
+        "ratio": table.spread([repeat[0] / repeat[1] for repeat in times]),
     }
 
 

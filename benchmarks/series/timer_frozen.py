@@ -38,24 +38,26 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
 
-        def run(name: str, turn: int) -> measuring.Row:
+        def run(name: str, repeat: int) -> measuring.Row:
             if name == "making the cache":
                 shutil.rmtree(cache, ignore_errors=True)
             cached = str(name != NAMES[0]).lower()
-            row = measuring.lab([*shared, f"cache.hidden_states={cached}", "cache.dtype=fp32", f"seed={turn}"], cache)
+            row = measuring.lab([*shared, f"cache.hidden_states={cached}", "cache.dtype=fp32", f"seed={repeat}"], cache)
             if name == NAMES[2]:
                 assert row["cache"]["hits"] == row["cache"]["entries"], "the cache was not there"
             return row
 
-        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in NAMES}, options.repeats)
+        rows = measuring.interleaved(
+            {name: lambda repeat, name=name: run(name, repeat) for name in NAMES}, options.repeats
+        )
     print(where)
     lines, apart = [], 0.0
-    for name, turns in rows.items():
+    for name, repeats in rows.items():
         ratios = [measuring.faster(rows, name, NAMES[0], key) for key in ("fit_s", "wall_s")]
-        fit_s, wall_s, rss = (measuring.middle(turns, key) for key in ("fit_s", "wall_s", "peak_rss_gib"))
+        fit_s, wall_s, rss = (measuring.middle(repeats, key) for key in ("fit_s", "wall_s", "peak_rss_gib"))
         lines.append((name, f"{fit_s:.1f}", ratios[0], f"{wall_s:.1f}", ratios[1], f"{rss:.2f}",
-                      measuring.f1_cells(turns)))  # fmt: skip
-        for one, base in zip(turns, rows[NAMES[0]], strict=True):
+                      measuring.f1_cells(repeats)))  # fmt: skip
+        for one, base in zip(repeats, rows[NAMES[0]], strict=True):
             apart = max(apart, *(abs(one["f1_macro"][head] - value) for head, value in base["f1_macro"].items()))
     measuring.table(("run", "fit s", "faster", "wall s", "faster", "RSS GiB", "test macro-F1"), lines)
     word = "met" if apart <= SAME else "MISSED"

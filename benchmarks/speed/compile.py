@@ -28,20 +28,20 @@ def main() -> None:
                       *options.overrides]  # fmt: skip
             rows = result[model] = measuring.interleaved(
                 {
-                    name: lambda turn, switch=switch, shared=shared: measuring.lab(
-                        [*shared, f"trainer.compile={switch}", f"seed={turn}"], Path(folder)
+                    name: lambda repeat, switch=switch, shared=shared: measuring.lab(
+                        [*shared, f"trainer.compile={switch}", f"seed={repeat}"], Path(folder)
                     )
                     for name, switch in NAMES.items()
                 },
                 options.repeats,
             )
-            plain_s, compiled_s = (1 / measuring.middle(turns, "samples_per_s") for turns in rows.values())
+            plain_s, compiled_s = (1 / measuring.middle(repeats, "samples_per_s") for repeats in rows.values())
             extra_s = measuring.middle(rows["compiled"], "wall_s") - measuring.middle(rows["as it comes"], "wall_s")
-            for name, turns in rows.items():
+            for name, repeats in rows.items():
                 rates = [measuring.faster(rows, name, "as it comes", key) for key in ("samples_per_s", "wall_s")]
-                rate, wall_s = (f"{measuring.middle(turns, key):.1f}" for key in ("samples_per_s", "wall_s"))
+                rate, wall_s = (f"{measuring.middle(repeats, key):.1f}" for key in ("samples_per_s", "wall_s"))
                 lines.append((f"{model}, {name}", rate, rates[0], wall_s, rates[1]))
-            trained = turns[0]["epochs"] * turns[0]["train_rows"]
+            trained = repeats[0]["epochs"] * repeats[0]["train_rows"]
             compiling_s = extra_s + (plain_s - compiled_s) * trained
             pays = f"{compiling_s / (plain_s - compiled_s):,.0f} rows" if plain_s > compiled_s else "never here"
             print(f"{model}: compiling took {compiling_s:.0f} s, and pays from {pays}")

@@ -41,30 +41,30 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
 
-        def making_it(turn: int) -> measuring.Row:
+        def making_it(repeat: int) -> measuring.Row:
             shutil.rmtree(cache, ignore_errors=True)
-            row = measuring.lab([*shared, *CACHED, f"seed={turn}"], cache)
+            row = measuring.lab([*shared, *CACHED, f"seed={repeat}"], cache)
             assert row["cache"]["hits"] == 0, "the cache was there already"
             return row
 
-        def there(turn: int) -> measuring.Row:
-            row = measuring.lab([*shared, *CACHED, f"seed={turn}"], cache)
+        def there(repeat: int) -> measuring.Row:
+            row = measuring.lab([*shared, *CACHED, f"seed={repeat}"], cache)
             assert row["cache"]["hits"] == row["cache"]["entries"], "the cache was not there"
             return row
 
         rows = measuring.interleaved(
             {
-                "trainer, all layers": lambda turn: measuring.peer("trainer", [*shared, f"seed={turn}"], cache),
-                "trainer, 0-9 frozen": lambda turn: measuring.peer(
-                    "trainer", [*shared, *FROZEN, f"seed={turn}"], cache
+                "trainer, all layers": lambda repeat: measuring.peer("trainer", [*shared, f"seed={repeat}"], cache),
+                "trainer, 0-9 frozen": lambda repeat: measuring.peer(
+                    "trainer", [*shared, *FROZEN, f"seed={repeat}"], cache
                 ),
-                "trainer, 0-9 frozen and in eval mode": lambda turn: measuring.peer(
-                    "trainer", [*shared, *FROZEN, f"seed={turn}"], cache, "--still"
+                "trainer, 0-9 frozen and in eval mode": lambda repeat: measuring.peer(
+                    "trainer", [*shared, *FROZEN, f"seed={repeat}"], cache, "--still"
                 ),
-                "trainer, 0-9 frozen, in eval mode, memory kept": lambda turn: measuring.peer(
-                    "trainer", [*shared, *FROZEN, f"seed={turn}"], cache, "--still", "--keep-memory"
+                "trainer, 0-9 frozen, in eval mode, memory kept": lambda repeat: measuring.peer(
+                    "trainer", [*shared, *FROZEN, f"seed={repeat}"], cache, "--still", "--keep-memory"
                 ),
-                "lab, no cache": lambda turn: measuring.lab([*shared, *FROZEN, f"seed={turn}"], cache),
+                "lab, no cache": lambda repeat: measuring.lab([*shared, *FROZEN, f"seed={repeat}"], cache),
                 "lab, making the cache": making_it,
                 "lab, cache there": there,
             },
@@ -75,10 +75,10 @@ def main() -> None:
     ours = {"making it": "lab, making the cache", "there": "lab, cache there"}
     theirs = {"frozen": "trainer, 0-9 frozen", "all": "trainer, all layers"}
     lines = []
-    for name, turns in rows.items():
+    for name, repeats in rows.items():
         ratios = [measuring.faster(rows, name, peer, key) for key in ("train_s", "fit_s") for peer in theirs.values()]
-        train_s, fit_s, wall_s = (f"{measuring.middle(turns, key):.1f}" for key in ("train_s", "fit_s", "wall_s"))
-        rss = f"{measuring.middle(turns, 'peak_rss_gib'):.2f}"
+        train_s, fit_s, wall_s = (f"{measuring.middle(repeats, key):.1f}" for key in ("train_s", "fit_s", "wall_s"))
+        rss = f"{measuring.middle(repeats, 'peak_rss_gib'):.2f}"
         lines.append((name, train_s, *ratios[:2], fit_s, *ratios[2:], wall_s, rss))
     against = ("vs trainer, frozen", "vs trainer, all")
     measuring.table(("run", "train s", *against, "fit s", *against, "wall s", "RSS GiB"), lines)

@@ -47,23 +47,23 @@ def main() -> None:
         for num_rows in sizes:
             write_csv(folder / f"{num_rows}.csv", num_rows)
 
-        def run(num_rows: int, turn: int) -> measuring.Row:
-            overrides = [*TRAINING, f"data.path={folder}/{num_rows}.csv", f"seed={turn}", *options.overrides]
-            return measuring.lab(overrides, folder / f"cache-{num_rows}-{turn}")
+        def run(num_rows: int, repeat: int) -> measuring.Row:
+            overrides = [*TRAINING, f"data.path={folder}/{num_rows}.csv", f"seed={repeat}", *options.overrides]
+            return measuring.lab(overrides, folder / f"cache-{num_rows}-{repeat}")
 
         rows = measuring.interleaved(
-            {f"{num_rows:,} rows": lambda turn, num_rows=num_rows: run(num_rows, turn) for num_rows in sizes},
+            {f"{num_rows:,} rows": lambda repeat, num_rows=num_rows: run(num_rows, repeat) for num_rows in sizes},
             options.repeats,
         )
     print(where)
-    rss = {name: measuring.middle(turns, "peak_rss_gib") for name, turns in rows.items()}
+    rss = {name: measuring.middle(repeats, "peak_rss_gib") for name, repeats in rows.items()}
     least = next(iter(rss.values()))
     measuring.table(
         ("CSV", "wall s", "fit s", "RSS GiB", "growth GiB", "test macro-F1"),
         [
-            (name, f"{measuring.middle(turns, 'wall_s'):.1f}", f"{measuring.middle(turns, 'fit_s'):.1f}",
-             f"{rss[name]:.2f}", f"{rss[name] - least:+.2f}", measuring.f1_cells(turns))
-            for name, turns in rows.items()
+            (name, f"{measuring.middle(repeats, 'wall_s'):.1f}", f"{measuring.middle(repeats, 'fit_s'):.1f}",
+             f"{rss[name]:.2f}", f"{rss[name] - least:+.2f}", measuring.f1_cells(repeats))
+            for name, repeats in rows.items()
         ],
     )  # fmt: skip
     growth = max(rss.values()) - least

@@ -71,11 +71,11 @@ def main() -> None:
         )
     print(where)
     lines = []
-    for name, turns in rows.items():
+    for name, repeats in rows.items():
         left = f"{name.split(',')[0]}, left"
         ratios = [measuring.faster(rows, name, left, key) for key in ("step_s", "cpu_step_s")]
-        step_s, cpu_s, system_s, faults = (measuring.middle(turns, key) for key in KEYS)
-        rss = measuring.middle(turns, "peak_rss_gib")
+        step_s, cpu_s, system_s, faults = (measuring.middle(repeats, key) for key in KEYS)
+        rss = measuring.middle(repeats, "peak_rss_gib")
         lines.append((name, f"{faults:.0f}", f"{step_s:.3f}", ratios[0], f"{cpu_s:.3f}", ratios[1],
                       f"{system_s:.3f}", f"{rss:.2f}"))  # fmt: skip
     measuring.table(

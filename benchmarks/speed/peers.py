@@ -3,9 +3,9 @@
     python -m benchmarks.speed.peers [--models minilm base] [--precision auto] [--repeats 1] [--quick]
 
 Full fine-tuning on the embedded maintenance reports (4 to 60 words): samples per second of training alone, the first
-epoch left out; padding among the tokens trained on; macro-F1 of the heads on 2,000 test rows, mean of the turns (a seed
-each); peak RSS. `base` has BETO's architecture and random weights, so its scores say nothing. One Trainer is as it
-comes, one has this project's setting of malloc, which nobody gets unasked: the rest of the lead is not malloc's.
+epoch left out; padding among the tokens trained on; macro-F1 of the heads on 2,000 test rows, mean of the repeats
+(a seed each); peak RSS. `base` has BETO's architecture and random weights, so its scores say nothing. One Trainer is as
+it comes, one has this project's setting of malloc, which nobody gets by default: the rest of the lead is not malloc's.
 """
 
 from collections.abc import Callable
@@ -30,8 +30,8 @@ F1_BELOW = 0.01
 
 
 def contestants(overrides: list[str], cache: Path) -> dict[str, Callable[[int], measuring.Row]]:
-    def run(kind: str, turn: int) -> measuring.Row:
-        seeded = [*SHARED, *overrides, f"seed={turn}"]
+    def run(kind: str, repeat: int) -> measuring.Row:
+        seeded = [*SHARED, *overrides, f"seed={repeat}"]
         if kind == "lab":
             return measuring.lab(seeded, cache)
         name, *options = KINDS[kind]
@@ -54,10 +54,10 @@ def main() -> None:
     print(f"{where}; precision {requested.precision}")
     lines, verdicts = [], []
     for name, rows in result.items():
-        for kind, turns in rows.items():
+        for kind, repeats in rows.items():
             speed = measuring.faster(rows, "lab", kind, "samples_per_s")
-            rate, wall_s, rss = (measuring.middle(turns, key) for key in ("samples_per_s", "wall_s", "peak_rss_gib"))
-            padding, scores = measuring.padding_cell(turns), measuring.f1_cells(turns)
+            rate, wall_s, rss = (measuring.middle(repeats, key) for key in ("samples_per_s", "wall_s", "peak_rss_gib"))
+            padding, scores = measuring.padding_cell(repeats), measuring.f1_cells(repeats)
             lines.append((f"{name}, {kind}", f"{rate:.1f}", speed, f"{wall_s:.1f}", f"{rss:.2f}", padding, scores))
         for kind, target in TARGETS.items():
             ratio = measuring.faster(rows, "lab", kind, "samples_per_s").median

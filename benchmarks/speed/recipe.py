@@ -33,12 +33,12 @@ def main() -> None:
         cache = Path(folder) / "cache"
         slow = measuring.peer("trainer", [*recipe, "seed=0"], cache, "--pad-to", str(width))
 
-        def fast(turn: int) -> measuring.Row:
+        def fast(repeat: int) -> measuring.Row:
             shutil.rmtree(cache, ignore_errors=True)
-            return measuring.lab(["experiment=fast", *shared, f"seed={turn}", *options.overrides], cache)
+            return measuring.lab(["experiment=fast", *shared, f"seed={repeat}", *options.overrides], cache)
 
-        turns = measuring.interleaved({"fast": fast}, options.repeats)["fast"]
-    rows = {"recipe": [slow] * len(turns), "fast": turns}
+        repeats = measuring.interleaved({"fast": fast}, options.repeats)["fast"]
+    rows = {"recipe": [slow] * len(repeats), "fast": repeats}
     print(where)
     print(f"{num_rows} training rows, {epochs} epochs; the recipe ran once")
     lines = []
@@ -48,11 +48,11 @@ def main() -> None:
         lines.append((name, f"{wall_s:.1f}", ratio, f"{rss:.2f}", measuring.f1_cells(runs)))
     measuring.table(("run", "wall s", "faster", "RSS GiB", "macro-F1 of the heads"), lines)
     verdicts = [measuring.verdict("faster", measuring.faster(rows, "fast", "recipe", "wall_s").median, TARGET)]
-    ours, theirs = measuring.mean_f1(turns), slow["f1_macro"]
+    ours, theirs = measuring.mean_f1(repeats), slow["f1_macro"]
     for head, value in ours.items():
         verdicts.append(measuring.verdict(f"macro-F1 of {head} less the recipe's", value - theirs[head], -F1_BELOW))
     print("\n".join(verdicts))
-    measuring.write("speed_recipe", options, where, {"recipe": slow, "fast": turns, "verdicts": verdicts})
+    measuring.write("speed_recipe", options, where, {"recipe": slow, "fast": repeats, "verdicts": verdicts})
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
     python -m benchmarks.speed.startup [--models tiny minilm ngram] [--repeats 3] [--quick]
 
 The first run of a model fills its cache and is not counted. The moments are those at which train.py prints its lines;
-it is stopped at the first step. The floor is a process that only does `import lightning.pytorch, transformers`, in turn
-with the others; the aim is a first step at most a second later. Import seconds are each package's own (`python -X
-importtime`, which makes them a bit longer), summed over its modules.
+it is stopped at the first step. The floor is a process that only does `import lightning.pytorch, transformers`, after
+each round of the others; the aim is a first step at most a second later. Import seconds are each package's own
+(`python -X importtime`, which makes them a bit longer), summed over its modules.
 """
 
 import os
@@ -86,10 +86,10 @@ def main() -> None:
     measuring.table(
         ("model", *(f"{mark} s" for mark in MARKS), "above the floor", "range"),
         [
-            (model, *(f"{measuring.middle(turns, mark):.1f}" for mark in MARKS),
-             f"{measuring.middle(turns, 'first step') - least:.1f}",
-             f"{min(turn['wall_s'] for turn in turns):.1f}-{max(turn['wall_s'] for turn in turns):.1f}")
-            for model, turns in rows.items()
+            (model, *(f"{measuring.middle(repeats, mark):.1f}" for mark in MARKS),
+             f"{measuring.middle(repeats, 'first step') - least:.1f}",
+             f"{min(repeat['wall_s'] for repeat in repeats):.1f}-{max(repeat['wall_s'] for repeat in repeats):.1f}")
+            for model, repeats in rows.items()
         ],
     )  # fmt: skip
     print(f"floor, {FLOOR}: {least:.1f} s")

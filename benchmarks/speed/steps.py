@@ -58,7 +58,7 @@ def step_operations(encoder: nn.Module, batch: int, length: int) -> float:
 
 
 def training_step(encoder: nn.Module, dtype: torch.dtype) -> Callable[[int, int], None]:
-    """One step of full fine-tuning on random tokens, told its batch and length, as often as it is called."""
+    """One step of full fine-tuning on random tokens of a batch and length, as often as it is called."""
     head = nn.Linear(encoder.config.hidden_size, 8)
     parameters = [*encoder.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, 1e-5, fused=True)

@@ -56,11 +56,11 @@ def main() -> None:
     print(where)
     print(f"{num_trials} trials, {num_rows} training rows, {epochs} epochs, precision {options.precision}")
     lines = []
-    for name, turns in rows.items():
-        done = sum(status == "completed" for status in turns[0]["statuses"])
+    for name, repeats in rows.items():
+        done = sum(status == "completed" for status in repeats[0]["statuses"])
         ratio = measuring.faster(rows, name, "without the cache", "wall_s")
-        lines.append((name, f"{measuring.middle(turns, 'wall_s'):.1f}", ratio, f"{done} of {num_trials}",
-                      f"{max(turns[0]['values']):.3f}", f"{measuring.middle(turns, 'trial_rss_gib'):.2f}"))  # fmt: skip
+        wall, rss = f"{measuring.middle(repeats, 'wall_s'):.1f}", f"{measuring.middle(repeats, 'trial_rss_gib'):.2f}"
+        lines.append((name, wall, ratio, f"{done} of {num_trials}", f"{max(repeats[0]['values']):.3f}", rss))
     measuring.table(("sweep", "wall s", "faster", "completed", "best val macro-F1", "RSS GiB"), lines)
     measuring.write("speed_sweep", options, where, {"runs": rows})
 

@@ -54,24 +54,26 @@ def main() -> None:
     with TemporaryDirectory() as folder:
         cache = Path(folder) / "cache"
 
-        def run(name: str, turn: int) -> measuring.Row:
+        def run(name: str, repeat: int) -> measuring.Row:
             shutil.rmtree(cache, ignore_errors=True)
             chosen = ["experiment=fast"] if name == ALL else [*start, *TECHNIQUES[name]]
             passes = max(1, epochs // 3) if name == "a third of the epochs" else epochs
-            overrides = [*chosen, *sizes, f"trainer.max_epochs={passes}", f"seed={turn}"]
+            overrides = [*chosen, *sizes, f"trainer.max_epochs={passes}", f"seed={repeat}"]
             entry = measuring.LAB if name in UNPADDED else measuring.PADDED_LAB
             return measuring.lab(_last_wins(overrides), cache, entry)
 
-        rows = measuring.interleaved({name: lambda turn, name=name: run(name, turn) for name in names}, options.repeats)
+        rows = measuring.interleaved(
+            {name: lambda repeat, name=name: run(name, repeat) for name in names}, options.repeats
+        )
     print(where)
     print(f"{num_rows} training rows, {epochs} epochs, {4 * share} test rows")
     lines = []
-    for name, turns in rows.items():
+    for name, repeats in rows.items():
         ratios = [measuring.faster(rows, name, "start", key) for key in ("fit_s", "wall_s")]
-        fit_s, wall_s, rss = (measuring.middle(turns, key) for key in ("fit_s", "wall_s", "peak_rss_gib"))
-        trainable = turns[0]["parameters"]["trainable"] / turns[0]["parameters"]["total"]
+        fit_s, wall_s, rss = (measuring.middle(repeats, key) for key in ("fit_s", "wall_s", "peak_rss_gib"))
+        trainable = repeats[0]["parameters"]["trainable"] / repeats[0]["parameters"]["total"]
         lines.append((name, f"{fit_s:.1f}", f"{ratios[0].median:.2f} x", f"{wall_s:.1f}", f"{ratios[1].median:.2f} x",
-                      f"{rss:.2f}", f"{trainable:.0%}", measuring.f1_cells(turns)))  # fmt: skip
+                      f"{rss:.2f}", f"{trainable:.0%}", measuring.f1_cells(repeats)))  # fmt: skip
     measuring.table(
         ("technique", "fit s", "faster", "wall s", "faster", "RSS GiB", "trainable", "macro-F1 of the heads"), lines
     )

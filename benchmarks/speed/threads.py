@@ -3,7 +3,7 @@
     python -m benchmarks.speed.threads [--rows 240] [--epochs 2] [--spins 2000 30000] [--repeats 1] [--quick]
 
 One run of train.py (MiniLM, all layers, the faster precision) under each way: `asleep` is OMP_WAIT_POLICY=PASSIVE, a
-number libgomp's GOMP_SPINCOUNT (turns of a loop before a thread sleeps), 300000 what libgomp does unasked. Ratios are
+number libgomp's GOMP_SPINCOUNT (rounds of a loop before a thread sleeps), 300000 what libgomp does unasked. Ratios are
 samples per second against `asleep`. Busy: as many processes as cores that compute without end.
 """
 
@@ -40,12 +40,12 @@ def beside(num_busy: int) -> Iterator[None]:
             one.wait()
 
 
-def run(way: str, num_busy: int, overrides: list[str], cache: Path, turn: int) -> measuring.Row:
+def run(way: str, num_busy: int, overrides: list[str], cache: Path, repeat: int) -> measuring.Row:
     for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
         os.environ.pop(name, None)
     os.environ.update(environment(way))
     with beside(num_busy):
-        return measuring.lab([*overrides, f"seed={turn}"], cache)
+        return measuring.lab([*overrides, f"seed={repeat}"], cache)
 
 
 def main() -> None:
@@ -66,10 +66,10 @@ def main() -> None:
                 way: partial(run, way, num_busy, shared, Path(folder)) for way in ways
             }
             rows = result[name] = measuring.interleaved(contestants, options.repeats)
-            for way, turns in rows.items():
+            for way, repeats in rows.items():
                 speed = measuring.faster(rows, way, ASLEEP, "samples_per_s")
-                lines.append((f"{name}, {way}", f"{measuring.middle(turns, 'samples_per_s'):.1f}", speed,
-                              f"{measuring.middle(turns, 'cpu_s'):.0f}"))  # fmt: skip
+                lines.append((f"{name}, {way}", f"{measuring.middle(repeats, 'samples_per_s'):.1f}", speed,
+                              f"{measuring.middle(repeats, 'cpu_s'):.0f}"))  # fmt: skip
     print(where)
     measuring.table(("machine, threads", "samples/s", "faster than asleep", "CPU s"), lines)
     measuring.write("threads", options, where, {"runs": result})

@@ -2,8 +2,9 @@
 
     python -m benchmarks.text.export_throughput [--models tiny minilm] [--batches 1 32] [--length 64] [--repeats 5]
 
-Random weights in the published architectures, random tokens without padding. The contestants take turns; the table has
-the median and the range over the turns, and the size of the weights. Writes benchmarks/results/export_throughput.json.
+Random weights in the published architectures, random tokens without padding. The contestants alternate; the table has
+the median and the range over the repeats, and the size of the weights. Writes
+benchmarks/results/export_throughput.json.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from lab.training.tasks.base import initial_training_plan
 
 VOCABULARY = 8000
 MEASURED_S = 0.3
-"""Least time of a turn of one contestant."""
+"""Least time of a repeat of one contestant."""
 
 
 def classifier(name: str) -> MultitaskTextClassifier:
@@ -76,10 +77,10 @@ def measured(name: str, options: argparse.Namespace) -> tuple[list[list[str]], d
             ids = torch.randint(2, VOCABULARY, (size, options.length))
             batch = TextBatch(ids, torch.ones_like(ids, dtype=torch.bool), {}, torch.arange(size), {})
             rates: dict[str, list[float]] = {kind: [] for kind in contestants}
-            for turn in range(options.repeats + 1):
+            for repeat in range(options.repeats + 1):
                 for kind, contestant in contestants.items():
                     rate = rows_per_s(contestant, batch)
-                    if turn:  # the first one is warm-up
+                    if repeat:  # the first one is warm-up
                         rates[kind].append(rate)
             for kind, each in rates.items():
                 ratio = spread([one / other for one, other in zip(each, rates["torch"], strict=True)])

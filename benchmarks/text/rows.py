@@ -71,12 +71,12 @@ def write(folder: Path, num_rows: int, way: str) -> list[str]:
     return ["data.streaming=true", f"data.train={folder}", *limit]
 
 
-def measured(num_rows: int, way: str, turn: int, extra: list[str]) -> measuring.Row:
+def measured(num_rows: int, way: str, repeat: int, extra: list[str]) -> measuring.Row:
     """One run; rest_s: seconds without those of the training rows' own epoch."""
     with TemporaryDirectory() as temporary:
         folder = Path(temporary) / "rows"
         folder.mkdir()
-        overrides = [*TRAINING, *write(folder, num_rows, way), f"seed={turn}", *extra]
+        overrides = [*TRAINING, *write(folder, num_rows, way), f"seed={repeat}", *extra]
         row = measuring.lab(overrides, Path(temporary) / "cache")
     if num_rows > 1_000_000 and way == "streamed":  # of the rows that were trained on
         row |= {"train_s": MOST_TRAINED * BATCH / row["samples_per_s"], "train_rows": MOST_TRAINED * BATCH}

@@ -12,7 +12,7 @@ KEPT = ("cache.hidden_states", "model.ensemble", "model.pretrain")
 SOLVED = ("model.head", "loss.kind", "loss.label_smoothing")
 
 
-FORETOLD = ("model.pretrain", "data.missing_values", "resume", "test")
+PRETRAINED = ("model.pretrain", "data.missing_values", "resume", "test")
 PARTS = ("data.time", "data.group", "data.features", "data.label")
 
 
@@ -33,10 +33,10 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
         (PRETRAIN, (True, True, 1), []),
         (PRETRAIN, (False, False, 5), []),
         (PRETRAIN, (True, False, 5), ["model.causal", "model.ensemble"]),
-        (FORETOLD, (True, "interpolate", None, None), ["data.missing_values"]),
-        (FORETOLD, (True, "interpolate", None, "RUN"), []),
-        (FORETOLD, (True, "ffill", None, None), []),
-        (FORETOLD, (False, "interpolate", None, None), []),
+        (PRETRAINED, (True, "interpolate", None, None), ["data.missing_values"]),
+        (PRETRAINED, (True, "interpolate", None, "RUN"), []),
+        (PRETRAINED, (True, "ffill", None, None), []),
+        (PRETRAINED, (False, "interpolate", None, None), []),
         (PARTS, ("at", "at", None, "at"), ["data.group", "data.label"]),
         (PARTS, ("at", "well", None, "state"), []),
         (("model.patch", "model.stride"), (16, 16), []),

@@ -162,14 +162,14 @@ def test_a_library_that_the_controller_has_loaded_gets_its_number_of_threads(
     """As after a sampler used torch on one thread."""
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     torch = SimpleNamespace(
-        set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"told {threads}"),
+        set_num_threads=lambda threads: os.environ.update(CUDA_VISIBLE_DEVICES=f"set {threads}"),
         cuda=SimpleNamespace(is_initialized=lambda: False),
     )
     monkeypatch.setitem(sys.modules, "torch", torch)
     pool = Pool(work, 1, threads=3)
     pools.append(pool)
     pool.start(0, "go")
-    assert ends(pool)[0].result == "go told 3 3"
+    assert ends(pool)[0].result == "go set 3 3"
 
 
 @pytest.mark.parametrize("limited", [False, True])

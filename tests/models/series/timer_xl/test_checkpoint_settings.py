@@ -1,4 +1,4 @@
-"""Settings that weights of a Timer-XL were trained with: those that make them meaningless, and those to be told."""
+"""Settings that weights of a Timer-XL were trained with: which make them useless, which are only named."""
 
 import json
 from pathlib import Path
