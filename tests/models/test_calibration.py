@@ -123,3 +123,15 @@ def test_probabilities_of_many_classes_are_computed_in_pieces_and_stay_the_same(
     monkeypatch.setattr(ClassRows, "brier", lambda self, _: sizes.append(len(self.scores)) or 0.5)
     fit_temperature(rows)
     assert set(sizes) == {3}, "a fit uses as many rows as have that many scores"
+
+
+@pytest.mark.parametrize("temperature", [0.3, 1.0, 4.0])
+def test_a_grid_on_some_rows_gives_the_temperature_of_all(temperature: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    random = np.random.default_rng(2)
+    logits = random.normal(size=(3000, 4)) * 3
+    labels = np.array([random.choice(4, p=row) for row in softmax(logits / temperature, axis=1)])
+    rows = ClassRows(logits, labels)
+    every = fit_temperature(rows)
+    for few in (30, 300, 1000):
+        monkeypatch.setattr(calibration, "GRID_ROWS", few)
+        assert fit_temperature(rows) == every

@@ -36,6 +36,8 @@ MOST_ROWS, MOST_CELLS = 100_000, 5_000_000
 rows. So many scores are also turned into probabilities at a time."""
 GRID = 41
 """Temperatures that are compared before the best is refined."""
+GRID_ROWS = 10_000
+"""About so many rows compare them; all rows decide between the best and its neighbours."""
 
 
 @dataclass(frozen=True)
@@ -172,16 +174,38 @@ def fit_temperature(rows: ScoredRows) -> float:
     kept = rows.every(math.ceil(num / most))
     if np.isnan(kept.scores).any() or (kept.scores == np.inf).any() or (kept.scores.max(1) == -np.inf).any():
         raise NotFitted("the model gives logits that are not finite")
-    return _lowest(lambda log: num * kept.brier(math.exp(log)) + log * log / 2)
+    some = kept if len(kept.scores) <= GRID_ROWS else kept.every(len(kept.scores) // GRID_ROWS)
+
+    def cost_on(rows: ScoredRows) -> Callable[[float], float]:
+        return lambda log: num * rows.brier(math.exp(log)) + log * log / 2
+
+    return _lowest(cost_on(kept), cost_on(some) if some is not kept else None)
 
 
-def _lowest(cost: Callable[[float], float]) -> float:
-    """The temperature whose logarithm has the least cost: the best of a grid, refined between its neighbours."""
+def _lowest(cost: Callable[[float], float], of_some: Callable[[float], float] | None = None) -> float:
+    """The temperature whose logarithm has the least cost: the best of a grid, refined between its neighbours.
+
+    of_some: the cost on some of the rows, from whose best place on the grid the best on all is found downhill.
+    """
     grid = np.linspace(math.log(LOWEST_TEMPERATURE), math.log(HIGHEST_TEMPERATURE), GRID)
-    place = int(np.argmin([cost(float(log)) for log in grid]))
+    place = int(np.argmin([(of_some or cost)(float(log)) for log in grid]))
+    if of_some is not None:
+        place = _downhill(lambda at: cost(float(grid[at])), place)
     bounds = (float(grid[max(0, place - 1)]), float(grid[min(GRID - 1, place + 1)]))
     refined = minimize_scalar(cost, bounds=bounds, method="bounded", options={"xatol": 1e-4})
     return min(max(math.exp(float(refined.x)), LOWEST_TEMPERATURE), HIGHEST_TEMPERATURE)
+
+
+def _downhill(cost: Callable[[int], float], place: int) -> int:
+    """The place of the grid, from `place` on, whose neighbours cost no less."""
+    known: dict[int, float] = {}
+    while True:
+        near = [at for at in (place, place - 1, place + 1) if 0 <= at < GRID]
+        known |= {at: cost(at) for at in near if at not in known}
+        best = min(near, key=known.__getitem__)
+        if best == place:
+            return place
+        place = best
 
 
 def reliability(confidence: Floats, right: Bools) -> Reliability:

@@ -16,6 +16,8 @@ from lab.data.text.corpus import Texts
 
 CHUNK = 1000
 """Texts tokenised at a time."""
+COUNTED = 1 << 22
+"""Ids counted at a time."""
 
 
 class Tokens:
@@ -26,6 +28,7 @@ class Tokens:
         self.offsets: npt.NDArray[np.int64] = np.load(folder / "offsets.npy")
         empty = int(self.offsets[-1]) == 0
         values = np.empty(0, np.int32) if empty else np.memmap(folder / "values.bin", dtype=np.int32, mode="r")
+        self._counts: npt.NDArray[np.int64] | None = None
         self.values: Ids = np.asarray(values)  # a plain view: slicing a memmap costs three times as much
 
     def __reduce__(self) -> tuple[type["Tokens"], tuple[Path]]:
@@ -36,6 +39,15 @@ class Tokens:
 
     def __getitem__(self, row: int) -> Ids:
         return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def counts(self, size: int) -> npt.NDArray[np.int64]:
+        """How often each of `size` ids occurs, (size,). Computed once: a million long texts take a second."""
+        if self._counts is None or len(self._counts) != size:
+            counts = np.zeros(size, np.int64)
+            for start in range(0, len(self.values), COUNTED):
+                counts += np.bincount(self.values[start : start + COUNTED], minlength=size)
+            self._counts = counts
+        return self._counts
 
     @property
     def lengths(self) -> npt.NDArray[np.int32]:

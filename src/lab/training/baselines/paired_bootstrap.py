@@ -103,11 +103,10 @@ def _compared(
         return Difference(np.nan, np.nan, (np.nan, np.nan), 0, 0)
     cells, counts = _cells(columns)
     width = len(cells) // len(scorers)
+    parts = [_PartCells.of(cells[place * width : (place + 1) * width]) for place in range(len(scorers))]
 
     def scored(weights: Ints) -> tuple[Floats, Floats]:
-        pairs = [
-            tuple(scorer(weights, cells[place * width : (place + 1) * width])) for place, scorer in enumerate(scorers)
-        ]
+        pairs = [tuple(scorer(part.weights(weights), part.cells)) for scorer, part in zip(scorers, parts, strict=True)]
         own, other = _mean([own for own, _ in pairs]), _mean([other for _, other in pairs])
         return own, other
 
@@ -128,12 +127,46 @@ def _compared(
 
 def _cells(columns: Sequence[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], Ints]:
     """The columns (M,) of distinct rows, and the number of rows of each (M,)."""
+    _, first, counts = np.unique(_codes(columns), return_index=True, return_counts=True)
+    return [column[first] for column in columns], counts.astype(np.int64)
+
+
+def _codes(columns: Sequence[npt.NDArray[Any]]) -> Ints:
+    """(N,) one number per distinct row of columns (N,)."""
     codes = np.zeros(len(columns[0]), np.int64)
     for column in columns:
         values, inverse = np.unique(column, return_inverse=True)
         codes = np.unique(codes * len(values) + inverse, return_inverse=True)[1]
-    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
-    return [column[first] for column in columns], counts.astype(np.int64)
+    return codes
+
+
+@dataclass(frozen=True)
+class _PartCells:
+    """The cells of one head among those of all heads: fewer, so that the draws are added up once and not per score.
+
+    cells: the columns (P,) of distinct rows; order, starts: the cells of all heads (M,) by these, None where they are
+    the same.
+    """
+
+    cells: list[npt.NDArray[Any]]
+    order: Ints | None
+    starts: Ints | None
+
+    @classmethod
+    def of(cls, columns: list[npt.NDArray[Any]]) -> "_PartCells":
+        codes = _codes(columns)
+        _, first, place = np.unique(codes, return_index=True, return_inverse=True)
+        if len(first) == len(codes):
+            return cls(columns, None, None)
+        order = np.argsort(place, kind="stable")
+        starts = np.searchsorted(place[order], np.arange(len(first)))
+        return cls([column[first] for column in columns], order, starts)
+
+    def weights(self, weights: Ints) -> Ints:
+        """(B, P) sums of (B, M)."""
+        if self.order is None or self.starts is None:
+            return weights
+        return np.add.reduceat(weights[:, self.order], self.starts, axis=1)
 
 
 def _mean(scores: Sequence[Floats]) -> Floats:

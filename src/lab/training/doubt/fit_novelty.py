@@ -11,6 +11,7 @@ from lab.data.series.datamodule import SeriesDataModule
 from lab.data.text.datamodule import TextDataModule
 from lab.training.doubt.novelty import (
     Novelty,
+    common_of,
     common_tokens,
     energies,
     fit_limits,
@@ -30,7 +31,7 @@ def text_novelty(data: TextDataModule, val: HeldOut) -> Novelty:
     data.setup("fit")
     unknown: int | None = getattr(data.tokenizer, "unknown_id", None)
     never = [] if unknown is None else [unknown]
-    common = common_tokens(data.rows["train"].tokens.values, data.spec.vocabulary_size, never)
+    common = common_of(data.rows["train"].tokens.counts(data.spec.vocabulary_size), never)
     texts = data.corpus.splits["val"].texts.at(val.rows)
     lengths = [pc.utf8_length(pa.array(batch, pa.string())).to_numpy() for batch in texts.batches(CHUNK)]
     tokens = data.rows["val"].tokens

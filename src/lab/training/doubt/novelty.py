@@ -131,9 +131,14 @@ def common_tokens(ids: npt.NDArray[np.integer], size: int, never: Sequence[int] 
     counts = np.zeros(size, np.int64)
     for start in range(0, len(ids), 1 << 22):
         counts += np.bincount(ids[start : start + (1 << 22)], minlength=size)
+    return common_of(counts, never)
+
+
+def common_of(counts: npt.NDArray[np.int64], never: Sequence[int] = ()) -> Bits:
+    """As `common_tokens`, from how often each id occurs (size,)."""
     order = np.argsort(-counts, kind="stable")
     before = np.concatenate([[0], np.cumsum(counts[order])[:-1]])
-    common = np.zeros(size, np.bool_)
+    common = np.zeros(len(counts), np.bool_)
     common[order] = (before < COMMON_SHARE * counts.sum()) & (counts[order] > 0)
     common[list(never)] = False
     return common

@@ -32,10 +32,14 @@ class Finding(NamedTuple):
 
 
 def findings(head: str, rows: ScoredRows, temperature: float) -> list[Finding]:
-    """Return the rows whose prediction is not their label, in their order."""
+    """Return the rows whose prediction is not their label, in their order; of more than `MOST_ROWS` those that
+    `ranked` has first."""
     probability, right = rows.best(temperature)
     truth, doubtful = _truth(rows, temperature, probability)
     places = np.flatnonzero(rows.known & ~right)
+    if len(places) > MOST_ROWS:
+        order = np.lexsort((-probability[places], truth[places], ~doubtful[places]))
+        places = np.sort(places[order[:MOST_ROWS]])
     return [
         Finding(head, int(place), bool(doubtful[place]), float(probability[place]), float(truth[place]))
         for place in places

@@ -30,7 +30,8 @@ def text_reference(data: TextDataModule) -> Reference:
     for column, parts in lengths.items():
         reference.add_numbers(CHARACTERS.format(column), np.concatenate(parts).astype(np.float64), "characters")
     tokens, test = data.rows["train"].tokens, data.rows["test"].tokens
-    reference.seen = seen_ids(tokens.values, data.spec.vocabulary_size, _unknown(data.tokenizer))
+    reference.seen = tokens.counts(data.spec.vocabulary_size) > 0
+    reference.seen[_unknown(data.tokenizer)] = False
     shares = unknown_shares(test.values, np.repeat(np.arange(len(test)), test.lengths), len(test), reference.seen)
     reference.add_numbers(UNKNOWN_TOKENS, shares, "share")
     return reference

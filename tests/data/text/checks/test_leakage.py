@@ -5,7 +5,15 @@ import pytest
 
 from lab.config.schema import Leaks
 from lab.core.batches import MISSING
-from lab.data.text.checks.leakage import Overlap, contradictions, num_repeated, overlap_mistake, overlaps, shared_groups
+from lab.data.text.checks.leakage import (
+    Overlap,
+    contradictions,
+    num_repeated,
+    overlap_mistake,
+    overlaps,
+    repeated,
+    shared_groups,
+)
 
 
 def _config(**changes: Any) -> Leaks:
@@ -73,3 +81,9 @@ def test_contradictions_ignore_missing_labels() -> None:
 
 def test_repeated_counts_rows_beyond_the_first() -> None:
     assert num_repeated(_hashes(1, 1, 1, 2)) == 2
+
+
+def test_rows_whose_text_occurs_again_are_found() -> None:
+    assert repeated(_hashes(5, 1, 5, 2, 1, 5)).tolist() == [True, True, True, False, True, True]
+    assert repeated(_hashes(7)).tolist() == [False]
+    assert repeated(_hashes()).tolist() == []

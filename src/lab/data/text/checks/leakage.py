@@ -58,16 +58,25 @@ def overlaps(plain: Mapping[str, Hashes], masked: Mapping[str, Hashes]) -> list[
     """Return the overlap of val and test with train, and of test with val, by which the best epoch is chosen."""
     names = list(plain)
     pairs = [(split, other) for place, other in enumerate(names) for split in names[place + 1 :]]
+    sorted_plain, sorted_masked = ({name: np.sort(hashes[name]) for name in names[:-1]} for hashes in (plain, masked))
     return [
         Overlap(
             split,
             len(plain[split]),
-            int(np.isin(plain[split], plain[other]).sum()),
-            int(np.isin(masked[split], masked[other]).sum()),
+            _num_in(plain[split], sorted_plain[other]),
+            _num_in(masked[split], sorted_masked[other]),
             other,
         )
         for split, other in pairs
     ]
+
+
+def _num_in(hashes: Hashes, ascending: Hashes) -> int:
+    """The number of hashes that are among those of another split."""
+    if not len(ascending):
+        return 0
+    places = np.searchsorted(ascending, hashes)
+    return int((ascending[np.minimum(places, len(ascending) - 1)] == hashes).sum())
 
 
 def overlap_mistake(overlap: Overlap, given: bool, config: Leaks) -> Mistake | None:
@@ -115,6 +124,16 @@ def contradictions(texts: Hashes, labels: Ints) -> tuple[int, int]:
     pairs = np.unique(codes * num + labels[labelled])  # one number a pair: sorting columns takes seconds for a million
     several = np.bincount(pairs // num) > 1
     return int(several.sum()), int(several[codes].sum())
+
+
+def repeated(texts: Hashes) -> npt.NDArray[np.bool_]:
+    """Return the rows whose text occurs in another row, too, (rows,)."""
+    order = np.argsort(texts, kind="stable")
+    equal = texts[order[1:]] == texts[order[:-1]]
+    several = np.zeros(len(texts), bool)
+    several[order[1:][equal]] = True
+    several[order[:-1][equal]] = True
+    return several
 
 
 def num_repeated(texts: Hashes) -> int:

@@ -137,11 +137,13 @@ def _shared_groups(splits: Splits) -> list[Mistake]:
 def _duplicates(splits: Splits, result: CheckResult) -> dict[str, object]:
     parts = list(splits.parts.values())
     exact, plain = (np.concatenate([getattr(part, kind) for part in parts]) for kind in ("exact", "plain"))
-    num = {"exact": leakage.num_repeated(exact), "same": leakage.num_repeated(plain)}
+    several = leakage.repeated(plain)  # equal texts are the same without case and accents, too
+    exact, same = exact[several], plain[several]
+    num = {"exact": leakage.num_repeated(exact), "same": leakage.num_repeated(same)}
     contradicted = {}
     for head in parts[0].labels:
         labels = np.concatenate([part.labels[head] for part in parts])
-        texts, rows = leakage.contradictions(plain, labels)
+        texts, rows = leakage.contradictions(same, labels[several])
         contradicted[head] = {"texts": texts, "rows": rows}
         if texts:
             result.notes.append(f"{head}: {texts} texts occur with several labels ({rows} rows)")
