@@ -8,17 +8,23 @@ cost what they were measured to cost. Nothing depends on the machine: the same n
 import heapq
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from unittest.mock import patch
 
 from lab.sweep.storage import shared_controller
+from lab.sweep.storage.database_lock import LOOK_S
 from lab.sweep.study import loop
 
-FREE = {"get_study_directions", "get_study_name_from_id", "get_study_id_from_name", "get_n_trials",
-        "check_trial_is_updatable", "get_trial_id_from_study_id_trial_number"}  # fmt: skip
+FREE = {
+    "get_study_directions",
+    "get_study_name_from_id",
+    "get_study_id_from_name",
+    "get_n_trials",
+    "check_trial_is_updatable",
+}
 """Calls that Optuna answers from memory after the first."""
 
 
@@ -84,6 +90,11 @@ class Clock:
         self._count += 1
         heapq.heappush(self._queue, (at, self._count, actor))
 
+    def forget(self, actor: Actor) -> None:
+        """Take back all turns of an actor that are still to come."""
+        self._queue = [entry for entry in self._queue if entry[2] is not actor]
+        heapq.heapify(self._queue)
+
     def pause(self) -> None:
         """Let the others run until this actor is woken."""
         actor = self.actor
@@ -144,12 +155,18 @@ class Lock:
         self.owner: Actor | None = None
 
     @contextmanager
-    def held(self, cost_s: float) -> Iterator[None]:
-        """Hold the lock inside the block. cost_s: of taking and freeing it."""
+    def held(self, cost_s: float, waiting: Callable[[], object]) -> Iterator[None]:
+        """Hold the lock inside the block. cost_s: of taking and freeing it; waiting: called every `LOOK_S` before."""
         actor, began = self.clock.actor, self.clock.actor.now
         while self.owner is not None:
             self.waiting.append(actor)
+            self.clock.wake(actor, actor.now + LOOK_S)
             self.clock.pause()
+            if actor in self.waiting:
+                self.waiting.remove(actor)
+                waiting()
+            else:
+                self.clock.forget(actor)
         self.owner = actor
         self.waits_s.append(actor.now - began)
         self.clock.sleep(cost_s)
@@ -214,6 +231,6 @@ def simulated(clock: Clock, costs: Costs) -> Iterator[None]:
     with (
         patch.object(loop, "time", clock),
         patch.object(shared_controller, "time", clock),
-        patch.object(shared_controller, "shared_lock", lambda *_: clock.lock.held(costs.lock_s)),
+        patch.object(shared_controller, "shared_lock", lambda *words: clock.lock.held(costs.lock_s, words[-1])),
     ):
         yield

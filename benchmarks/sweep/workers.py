@@ -24,6 +24,7 @@ from lab.sweep.reporting.reporter import Report
 from lab.sweep.search_space.samplers import build_sampler
 from lab.sweep.search_space.space import parse_space
 from lab.sweep.storage.shared_controller import SharedController
+from lab.sweep.storage.shared_study import SharedStudy
 from lab.sweep.study.loop import Search
 from lab.sweep.study.progress_table import ProgressTable
 
@@ -58,7 +59,9 @@ class SimulatedPool:
     running: dict[int, int] = field(default_factory=dict)
     asked: dict[int, float] = field(default_factory=dict)
     stopped: set[int] = field(default_factory=set)
-    events: list[tuple[float, int, TrialMessage | TrialExit]] = field(default_factory=list)
+    events: list[tuple[float, int, int, TrialMessage | TrialExit]] = field(default_factory=list)
+    """Second, number of the trial, number of the event, and the event."""
+    num_events: int = 0
 
     def open(self) -> None: ...
 
@@ -76,7 +79,7 @@ class SimulatedPool:
         self.clock.sleep(max(0.0, until - self.clock.time()))
         ready: list[TrialMessage | TrialExit] = []
         while self.events and self.events[0][0] <= self.clock.time():
-            at, number, event = heapq.heappop(self.events)
+            at, number, _, event = heapq.heappop(self.events)
             self.asked[number] = at
             if isinstance(event, TrialExit):
                 del self.running[number]
@@ -93,7 +96,7 @@ class SimulatedPool:
         if reply is not None or self.running[number] == self.num_epochs:
             ended = JobReturn(status=JobStatus.COMPLETED)
             ended.return_value = 0.0
-            heapq.heappush(self.events, (now, number, TrialExit(number, ended, None, None)))
+            self._add(now, TrialExit(number, ended, None, None))
         else:
             self._train(number, now)
 
@@ -101,7 +104,11 @@ class SimulatedPool:
         self.stopped.add(number)
         self.events = [event for event in self.events if event[1] != number]
         heapq.heapify(self.events)
-        heapq.heappush(self.events, (self.clock.time(), number, TrialExit(number, None, "killed", None, "outside")))
+        self._add(self.clock.time(), TrialExit(number, None, "killed", None, "outside"))
+
+    def _add(self, at: float, event: TrialMessage | TrialExit) -> None:
+        self.num_events += 1
+        heapq.heappush(self.events, (at, event.number, self.num_events, event))
 
     def _train(self, number: int, begins: float) -> None:
         """The next epoch of a trial, whose pace and values depend on its number alone."""
@@ -112,7 +119,7 @@ class SimulatedPool:
         self.timeline.busy_s += seconds
         value = quality * (1 - 0.7 ** (epoch + 1)) + 0.02 * random.Random(f"{number} {epoch}").random()
         report = Report(epoch + 1, value, epoch, self.num_epochs)
-        heapq.heappush(self.events, (begins + seconds, number, TrialMessage(number, report)))
+        self._add(begins + seconds, TrialMessage(number, report))
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ def simulate(scale: Scale, folder: Path) -> dict[str, Any]:
     study = optuna.create_study(study_name=plan.study, storage=storage._inner, direction="maximize")
 
     def controller(name: str) -> None:
-        own = optuna.Study(plan.study, storage, plan.sampler)  # type: ignore[arg-type]  # a metered stand-in
+        own = SharedStudy(plan.study, storage, plan.sampler)  # type: ignore[arg-type]  # a metered stand-in
         shared = SharedController(own, storage, "simulated", name, waits_long=False)  # type: ignore[arg-type]
         pool = SimulatedPool(clock, scale.slots, scale.num_epochs, scale.epoch_s, scale.start_s, timeline)
         place = StudyFolder(folder / name)

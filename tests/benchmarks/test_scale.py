@@ -36,6 +36,14 @@ def test_killed_controllers_lose_no_trial_and_their_trials_start_again(tmp_path:
     assert result == simulate(replace(HUNDRED, kills=kills), tmp_path)
 
 
+def test_controllers_that_wait_long_for_the_lock_keep_their_trials(tmp_path: Path) -> None:
+    """They mark them in the meantime: else others would take over what runs, and the study would hardly get on."""
+    costs = replace(COSTS, lock_s=8.0)
+    result = simulate(Scale(controllers=20, slots=2, trials=60, costs=costs, num_epochs=10), tmp_path)
+    assert result["lock_s"]["p99"] > shared_controller.SILENT_S
+    assert result["trials"] == result["starts"] == 60
+
+
 def test_a_slow_storage_makes_trials_wait(tmp_path: Path) -> None:
     small = replace(HUNDRED, controllers=3, slots=5, trials=30)
     slow = replace(small, costs=replace(COSTS, write_s=0.3))

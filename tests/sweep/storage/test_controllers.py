@@ -55,9 +55,10 @@ def begin(
 ) -> subprocess.Popen[str]:
     """One controller with one slot, in a folder of its own. words: further ones; faults: the fault of trial `tN`."""
     command = [sys.executable, str(TRIAL), "-m", "hydra/sweeper=lab", "sweep.study=toy", f"sweep.storage={url}",
-               f"hydra.sweep.dir={folder}", "trainer.max_epochs=3", "hydra.launcher.preload=[]",
+               f"hydra.sweep.dir={folder}", "trainer.max_epochs=3",
                f"sweep.search_space={{optimizer.lr: {space}}}",
                f"sweep.limits={{max_total_trials: {total}, max_concurrent_trials: 1}}", *words]  # fmt: skip
+    command += [] if any(word.startswith("hydra/launcher=") for word in words) else ["hydra.launcher.preload=[]"]
     environment = {**os.environ, "LAB_FAULTS": json.dumps({key[1:]: what for key, what in faults.items()})}
     if silent_s is not None:
         environment["LAB_SILENT_S"] = str(silent_s)
@@ -121,6 +122,26 @@ def test_others_run_the_trial_of_a_killed_controller(kind: str, request: pytest.
     assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
     assert json.loads(Path("b/summary.json").read_text())["trials"]["completed"] == 3
     assert "3 completed" in ended(begin("a", 3, url, silent_s=2)), "the killed one's command finds a finished study"
+
+
+@pytest.mark.slow
+def test_a_command_with_a_launcher_keeps_its_trial_as_long_as_it_lives() -> None:
+    """Its loop waits for the whole batch, which is longer here than the silence that others bear."""
+    words = ("hydra/launcher=basic", "trainer.max_epochs=20")
+    first = begin("a", 2, silent_s=2, words=words, t0="slow")
+    until_first_epoch(first, "a")
+    second = begin("b", 2, silent_s=2, words=words)
+    assert "is silent" not in ended(second) + ended(first)
+    assert {path: Path(path, "starts.txt").read_text() for path in ("a/0", "b/1")} == dict.fromkeys(
+        ("a/0", "b/1"), "start\n"
+    )
+
+    third = begin("c", 3, silent_s=2, words=words, t2="slow")
+    until_first_epoch(third, "c", 2)
+    third.kill()
+    third.communicate()
+    assert "the controller of trials 2 is silent" in ended(begin("b", 3, silent_s=2, words=words))
+    assert [trial.state.name for trial in trials()] == ["COMPLETE"] * 3
 
 
 @pytest.mark.slow

@@ -1,12 +1,14 @@
 """Locks of storages: a file beside SQLite's, an advisory lock of PostgreSQL, a study of a proxy."""
 
 import threading
+import time
 from pathlib import Path
 
 import optuna
 import pytest
 
 from benchmarks.harness.postgres_server import PostgresServer
+from lab.sweep.storage import database_lock
 from lab.sweep.storage.database_lock import shared_lock, tables_lock
 
 
@@ -41,5 +43,23 @@ def test_a_proxys_lock_goes_through_its_storage() -> None:
 
 
 @pytest.mark.slow
-def test_postgresql_locks(postgres: PostgresServer) -> None:
-    assert in_order(postgres.url, optuna.storages.InMemoryStorage()) == ["first", "second"]
+def test_postgresql_locks(postgres: PostgresServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage = optuna.storages.InMemoryStorage()
+    assert in_order(postgres.url, storage) == ["first", "second"]
+    monkeypatch.setattr(database_lock, "LOOK_S", 0.1)
+    calls, is_free = list[int](), threading.Event()
+
+    def wait_for_it() -> None:
+        with shared_lock(postgres.url, "toy", storage, lambda: calls.append(1)):
+            assert is_free.is_set()
+
+    thread = threading.Thread(target=wait_for_it)
+    with shared_lock(postgres.url, "toy", storage):
+        thread.start()
+        until = time.monotonic() + 30
+        while len(calls) < 3 and time.monotonic() < until:
+            time.sleep(0.01)
+        is_free.set()
+    thread.join(timeout=30)
+    assert len(calls) >= 3, "who waits does what else is due"
+    assert not thread.is_alive()

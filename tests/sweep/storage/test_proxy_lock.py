@@ -41,8 +41,11 @@ def test_a_free_lock_is_taken_at_once_and_freed(clock: Clock) -> None:
 def test_a_killed_owners_lock_is_removed_after_it_was_watched(clock: Clock) -> None:
     storage = InMemoryStorage()
     storage.create_new_study([StudyDirection.MAXIMIZE], "lock of toy")
-    with proxy_lock(storage, "toy"):
+    times = list[float]()
+    with proxy_lock(storage, "toy", lambda: times.append(clock.now)):
         assert clock.now >= module.STALE_S
+    assert times == [10.0 * n for n in range(len(times))], "who waits does what else is due"
+    assert len(times) > 3
     assert storage.get_all_studies() == []
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import MagicMock
 
 import optuna
@@ -140,6 +141,54 @@ def test_a_storage_that_is_away_for_a_moment_is_tried_again(
             time.sleep(0.01)
     assert len(calls) >= 3
     assert caplog.text.count("could not be marked") == 1
+
+
+def test_running_trials_are_marked_while_their_controller_waits_for_the_lock(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = study()
+    mine, running, ended = controller(shared, "a"), shared.ask(), shared.ask()
+    for trial in (running, ended):
+        mine.claim(trial)
+    shared.tell(ended, 0.5)
+    before = [trial.user_attrs["seen"] for trial in shared.get_trials()]
+    monkeypatch.setattr(shared_controller, "HEARTBEAT_S", -1.0)
+
+    def lock_of_another(*words: Any) -> MagicMock:
+        words[-1]()
+        return MagicMock()
+
+    monkeypatch.setattr(shared_controller, "shared_lock", lock_of_another)
+    with mine.lock():
+        after = [trial.user_attrs["seen"] for trial in shared.get_trials()]
+    assert after[0] > before[0]
+    assert after[1] == before[1]
+
+
+def test_a_trial_that_was_given_away_and_claimed_again_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = study()
+    mine, theirs, trial = controller(shared, "a"), controller(shared, "b"), shared.ask()
+    mine.claim(trial)
+    theirs._requeue(0)
+    monkeypatch.setattr(shared_controller, "HEARTBEAT_S", -1.0)
+    mine._mark_if_due()
+    again = shared.ask()
+    mine.claim(again)
+    assert again.number == 0
+    assert mine.heartbeat([again]) == []
+
+
+def test_new_trials_may_be_made_until_the_last_one_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    shared = study()
+    mine = controller(shared, "a")
+    assert mine.may_create(2)
+    first = shared.ask()
+    assert mine.may_create(2)
+    assert not mine.was_waiting(first, 99)
+    mine.claim(first)
+    shared.ask()
+    assert not mine.may_create(2)
+    mine._requeue(0)
+    assert mine.was_waiting(shared.ask(), 0)
+    assert not SoleController(shared, shared._storage).may_create(9)
 
 
 def test_reports_of_other_controllers_are_added_once(monkeypatch: pytest.MonkeyPatch) -> None:

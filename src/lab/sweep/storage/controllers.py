@@ -28,6 +28,14 @@ class SoleController:
         """Return the number of trials and of waiting ones; the arguments are the numbers known so far."""
         return num_trials, num_waiting
 
+    def may_create(self, total: int) -> bool:  # noqa: ARG002  SharedController needs it
+        """Whether there are surely fewer than `total` trials, so that `count_trials` is not needed."""
+        return False
+
+    def was_waiting(self, trial: Trial, num_trials: int) -> bool:
+        """Whether a trial that was just asked for comes from the queue. num_trials: known before."""
+        return trial.number < num_trials
+
     def claim(self, trial: Trial) -> None:
         """Mark a trial as this controller's."""
 

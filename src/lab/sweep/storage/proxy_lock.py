@@ -7,7 +7,7 @@ milliseconds: an owner that was stopped for longer than that may start one trial
 import random
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from optuna.exceptions import DuplicatedStudyError
@@ -20,9 +20,9 @@ PAUSE_S = 0.1
 
 
 @contextmanager
-def proxy_lock(storage: BaseStorage, study: str) -> Iterator[None]:
-    """Lock the study inside the block."""
-    own = _acquired(storage, f"lock of {study}")
+def proxy_lock(storage: BaseStorage, study: str, waiting: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Lock the study inside the block. waiting: called often while another client has the lock."""
+    own = _acquired(storage, f"lock of {study}", waiting)
     try:
         yield
     finally:
@@ -30,7 +30,7 @@ def proxy_lock(storage: BaseStorage, study: str) -> Iterator[None]:
             storage.delete_study(own)
 
 
-def _acquired(storage: BaseStorage, name: str) -> int:
+def _acquired(storage: BaseStorage, name: str, waiting: Callable[[], object]) -> int:
     """Wait for the lock; return its id."""
     watched: tuple[int, object] | None = None
     since = 0.0
@@ -47,4 +47,5 @@ def _acquired(storage: BaseStorage, name: str) -> int:
             elif time.monotonic() - since > STALE_S:
                 storage.delete_study(taken)
                 continue
+        waiting()
         time.sleep(random.uniform(0, 2 * PAUSE_S))

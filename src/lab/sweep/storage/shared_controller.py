@@ -1,11 +1,11 @@
 """A study that several controllers share through one database, each on a machine and in a folder of its own.
 
 Controllers start trials one at a time under a lock, so that the total is exact. Each marks its running trials with the
-time. Trials of a controller that is silent for `SILENT_S` return to the queue: any other controller does this, while it
-runs or waits for the others. It judges by marks that do not change while it watches (`silence`), so a clock that was
-set forward takes no trials away. A controller that wakes after that (a laptop that slept) gives them up. Controllers
-are known by an id in their study's folder, because machines may have the same name. Policies compare with the other
-controllers' reports, at most `REFRESH_S` old.
+time, also while it waits for the lock. Trials of a controller that is silent for `SILENT_S` return to the queue: any
+other controller does this, while it runs or waits for the others. It judges by marks that do not change while it
+watches (`silence`), so a clock that was set forward takes no trials away. A controller that wakes after that (a laptop
+that slept) gives them up. Controllers are known by an id in their study's folder, because machines may have the same
+name. Policies compare with the other controllers' reports, at most `REFRESH_S` old.
 """
 
 import logging
@@ -27,6 +27,7 @@ from lab.sweep.storage.controllers import SoleController
 from lab.sweep.storage.database_lock import shared_lock
 from lab.sweep.storage.faults import storage_faults
 from lab.sweep.storage.optuna_storage import requeue, trial_id
+from lab.sweep.storage.shared_study import SharedStudy
 from lab.sweep.storage.silence import Mark, Watch
 
 log = logging.getLogger(__name__)
@@ -48,29 +49,42 @@ class SharedController(SoleController):
         self._last_look = -math.inf
         self._claims: dict[int, str] = {}
         self._taken_over: set[int] = set()
+        self._trials: list[Trial] = []
         self._watch = Watch()
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        with shared_lock(self.url, self.study.study_name, self.storage):
+        with shared_lock(self.url, self.study.study_name, self.storage, self._mark_if_due):
             yield
 
     def count_trials(self, num_trials: int, num_waiting: int) -> tuple[int, int]:  # noqa: ARG002  others change them
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self._read()
         return len(trials), sum(trial.state is TrialState.WAITING for trial in trials)
+
+    def may_create(self, total: int) -> bool:
+        """Ask for the last trial of the study: one call, where a reading costs one for each trial that runs."""
+        try:
+            self.storage.get_trial_id_from_study_id_trial_number(self.study._study_id, total - 1)
+        except KeyError:
+            return True
+        return False
+
+    def was_waiting(self, trial: Trial, num_trials: int) -> bool:  # noqa: ARG002  others change it
+        return "claim" in trial.user_attrs
 
     def claim(self, trial: Trial) -> None:
         self._claims[trial.number] = uuid.uuid4().hex
         trial.set_user_attr("claim", self._claims[trial.number])
         trial.set_user_attr("controller", self.id)
         trial.set_user_attr("seen", time.time())
+        self._trials.append(trial)
+        self._taken_over.discard(trial.number)
 
     def heartbeat(self, trials: Sequence[Trial]) -> list[int]:
-        since = time.time() - self._last_heartbeat  # includes the time a machine slept, unlike time.monotonic
-        if not 0 <= since <= HEARTBEAT_S:
-            self._mark(trials)
+        self._trials = list(trials)
+        self._mark_if_due()
         taken_over, self._taken_over = self._taken_over, set()
-        return sorted(taken_over)
+        return sorted(taken_over & {trial.number for trial in trials})
 
     @contextmanager
     def marking(self, trials: Sequence[Trial]) -> Iterator[None]:
@@ -96,21 +110,27 @@ class SharedController(SoleController):
             except MachineError as error:
                 log.warning("the running trials could not be marked: %s", error)
 
+    def _mark_if_due(self) -> None:
+        since = time.time() - self._last_heartbeat  # includes the time a machine slept, unlike time.monotonic
+        if not 0 <= since <= HEARTBEAT_S:
+            self._mark(self._trials)
+
     def _mark(self, trials: Sequence[Trial]) -> None:
         """Mark running trials with the time; remember those that other controllers have taken over."""
         self._last_heartbeat = time.time()
-        stored = self.study.get_trials(deepcopy=False) if trials else []  # one reading, however many run
+        stored = self._read() if trials else []  # one reading, however many run
         for trial in trials:
-            if stored[trial.number].user_attrs["claim"] == self._claims[trial.number]:
-                trial.set_user_attr("seen", time.time())
-            else:
+            now = stored[trial.number]
+            if now.user_attrs["claim"] != self._claims[trial.number]:
                 self._taken_over.add(trial.number)
+            elif now.state is TrialState.RUNNING:  # others have ended since the loop named its trials
+                trial.set_user_attr("seen", time.time())
 
     def refresh(self, state: IncrementalState, own: Collection[int]) -> None:
         if time.monotonic() - self._last_refresh < REFRESH_S:
             return
         self._last_refresh = time.monotonic()
-        for trial in self.study.get_trials(deepcopy=False):
+        for trial in self._read():
             if trial.number in own or trial.number in state.finished:
                 continue
             known = len(state.histories.get(trial.number, []))
@@ -148,7 +168,7 @@ class SharedController(SoleController):
         return numbers
 
     def num_awaited(self) -> int:
-        trials = self.study.get_trials(deepcopy=False)
+        trials = self._read()
         return sum(trial.state is TrialState.WAITING for trial in trials) + len(self._marks(trials))
 
     def has_unfinished_trials(self) -> bool:
@@ -161,6 +181,13 @@ class SharedController(SoleController):
                 return False
             self.study.set_user_attr("confirmed_by", self.id)
         return True
+
+    def _read(self) -> list[FrozenTrial]:
+        """Read the study, and note whether trials wait in its queue."""
+        trials = self.study.get_trials(deepcopy=False)
+        if isinstance(self.study, SharedStudy):
+            self.study.has_waiting = any(trial.state is TrialState.WAITING for trial in trials)
+        return trials
 
     def _requeue(self, number: int) -> None:
         """Return a trial to the queue without its claim and its attempt: a process that still runs it gives it up."""
@@ -177,7 +204,7 @@ class SharedController(SoleController):
         """
         return {
             trial.number: (trial.user_attrs.get("claim"), trial.user_attrs.get("seen"))
-            for trial in trials or self.study.get_trials(deepcopy=False)
+            for trial in trials or self._read()
             if trial.state is TrialState.RUNNING
             and trial.user_attrs.get("controller") != self.id
             and ("seen" not in trial.user_attrs or trial.user_attrs["seen"] is not None)

@@ -34,6 +34,7 @@ from lab.sweep.storage.database_lock import tables_lock
 from lab.sweep.storage.faults import lost_storage
 from lab.sweep.storage.optuna_storage import open_storage, study_lock
 from lab.sweep.storage.shared_controller import SharedController
+from lab.sweep.storage.shared_study import SharedStudy
 from lab.sweep.study import results
 from lab.sweep.study.confirmation import confirm
 from lab.sweep.study.loop import Search
@@ -209,6 +210,7 @@ def _study(
     )
     controllers = SoleController(study, storage)
     if plan.storage is not None:
+        study = SharedStudy(plan.study, storage, sampler=study.sampler, pruner=study.pruner)
         own_id = (folder.read_study() or {}).get("controller") or uuid.uuid4().hex
         controllers = SharedController(study, storage, plan.storage, str(own_id), waits_long)
     with controllers.lock():

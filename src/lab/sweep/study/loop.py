@@ -97,14 +97,14 @@ class Search:
                     self.controllers.take_over()
                     while self.ending is None and self.pool.free() and self._has_more():
                         self._start()
+                        self._give_up(self.controllers.heartbeat(self._own_trials()))
                     if not self.running:
                         if self._waits_for_others():
                             continue
                         break
-                    ours = [running.trial for running in self.running.values() if running.is_ours]
-                    with self.controllers.marking(ours):
+                    with self.controllers.marking(self._own_trials()):
                         events = self.pool.wait()
-                    self._give_up(self.controllers.heartbeat(ours))
+                    self._give_up(self.controllers.heartbeat(self._own_trials()))
                     for event in events:
                         self._on_message(event) if isinstance(event, TrialMessage) else self._on_exit(event)
                     self.progress.tick()
@@ -115,9 +115,14 @@ class Search:
         if self.error is not None:
             raise self.error
 
+    def _own_trials(self) -> list[optuna.Trial]:
+        return [running.trial for running in self.running.values() if running.is_ours]
+
     def _has_more(self) -> bool:
         if any(not running.is_ours for running in self.running.values()):  # its process must end before it may return
             return False
+        if self.controllers.may_create(self.plan.total):
+            return True
         self.num_trials, self.num_waiting = self.controllers.count_trials(self.num_trials, self.num_waiting)
         return self.num_waiting > 0 or self.num_trials < self.plan.total
 
@@ -156,9 +161,9 @@ class Search:
             if not self._has_more():
                 return
             trial = self.study.ask(self.plan.space.distributions())
+            was_waiting = self.controllers.was_waiting(trial, self.num_trials)
             self.controllers.claim(trial)
         self.controllers.refresh(self.state, self.running)
-        was_waiting = trial.number < self.num_trials
         self.num_waiting -= was_waiting
         self.num_trials += not was_waiting
         known = dict(self.study.get_trials(deepcopy=False)[trial.number].intermediate_values) if was_waiting else {}
