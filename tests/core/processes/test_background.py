@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.core.processes import background
-from lab.core.processes.background import Background, is_possible
+from lab.core.processes.background import Background, halved, is_possible
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="fork with death signals is of Linux")
 
@@ -62,3 +62,21 @@ def test_work_that_waits_for_a_lock_forever_is_ended() -> None:
         background.start(lock.acquire)
         assert not background.wait(idle_s=0.2)
         assert not background.is_running
+
+
+@pytest.mark.parametrize("fails", [None, "copy", "fork"])
+def test_two_halves_are_done_whatever_happens_to_the_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str | None
+) -> None:
+    run = os.getpid()
+
+    def write(name: str) -> None:
+        if fails == "copy" and os.getpid() != run:
+            raise ValueError("no luck")
+        (tmp_path / name).write_text(str(os.getpid()))
+
+    if fails == "fork":
+        monkeypatch.setattr(os, "fork", lambda: (_ for _ in ()).throw(OSError("no process left")))
+    halved(lambda: write("own"), lambda: write("other"))
+    assert (tmp_path / "own").read_text() == str(run)
+    assert ((tmp_path / "other").read_text() == str(run)) is (fails is not None)

@@ -3,8 +3,13 @@
 import pickle
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
 
 from lab.core.batches import FlatIds
+from lab.data.text import token_cache
 from lab.data.text.token_cache import full_lengths, tokenise
 
 
@@ -49,3 +54,23 @@ def test_texts_without_any_token(tmp_path: Path) -> None:
     tokens = tokenise(Listed(["", ""]), Words(), 2, tmp_path, "empty", lambda _: None)
     assert tokens.lengths.tolist() == [0, 0]
     assert tokens[1].tolist() == []
+
+
+def test_two_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Sliced(Listed):
+        def at(self, places: Any) -> "Sliced":
+            return Sliced([self[place] for place in places])
+
+    texts = Sliced(["uno dos tres"] * 2500 + ["", "cuatro"] * 251)
+    one = tokenise(texts, Words(), 2, tmp_path, "one", lambda _: None)
+    monkeypatch.setattr(token_cache, "HALVED", 3000)
+    monkeypatch.setattr(token_cache, "is_possible", lambda: True)
+    monkeypatch.setattr(Words, "uses_one_core", True, raising=False)
+    ticks: list[int] = []
+    two = tokenise(texts, Words(), 2, tmp_path, "two", ticks.append)
+    assert sum(ticks) == 1501, "another process has the other half"
+    assert np.array_equal(one.offsets, two.offsets)
+    assert np.array_equal(one.values, two.values)
+    names = [{path.name for path in tokens.folder.iterdir()} for tokens in (one, two)]
+    assert names[0] == names[1]
+    assert one.counts(9).tolist() == np.bincount(one.values, minlength=9).tolist()

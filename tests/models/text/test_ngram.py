@@ -101,3 +101,9 @@ def test_ngrams_are_dropped_in_training_and_not_when_frozen(fitted: Any, batch: 
     for part in encoder.train().embeddings:  # freezing does the same
         part.eval()
     assert torch.equal(encoder(ids, mask), encoder(ids, mask))
+
+
+def test_two_processes_count_what_one_counts(fitted: Any, shipped: Callable[..., Any], texts: Any) -> None:
+    one = fitted()
+    two = NgramTokenizer.fitted_by_two(shipped("ngram", buckets=4096), texts)
+    assert two.fingerprint() == one.fingerprint()

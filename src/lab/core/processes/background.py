@@ -30,9 +30,13 @@ def is_possible() -> bool:
 
 
 class Background:
-    """One piece of work. Use it as a context manager: the copy does not outlive the block."""
+    """One piece of work. Use it as a context manager: the copy does not outlive the block.
 
-    def __init__(self) -> None:
+    niceness: what the priority of the copy is lowered by.
+    """
+
+    def __init__(self, niceness: int = NICENESS) -> None:
+        self.niceness = niceness
         self._pid: int | None = None
 
     def __enter__(self) -> "Background":
@@ -53,7 +57,7 @@ class Background:
             warnings.simplefilter("ignore", DeprecationWarning)  # other threads are not copied: work must not need them
             self._pid = os.fork()
         if self._pid == 0:
-            _carry_out(work, parent)
+            _carry_out(work, parent, self.niceness)
 
     def wait(self, idle_s: float = IDLE_S) -> bool:
         """Wait for the end; return whether all of the work was done. False if none was started.
@@ -98,7 +102,22 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def _carry_out(work: Callable[[], object], parent: int) -> NoReturn:
+def halved(own: Callable[[], object], other: Callable[[], object]) -> None:
+    """Do two independent pieces of work, whose results are files or which change nothing: `other` in a copy of the
+    process, or here where the copy fails."""
+    with Background(niceness=0) as copy:
+        try:
+            copy.start(other)
+        except OSError:
+            own()
+            other()
+            return
+        own()
+        if not copy.wait():
+            other()
+
+
+def _carry_out(work: Callable[[], object], parent: int, niceness: int) -> NoReturn:
     code = 1
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
@@ -111,7 +130,7 @@ def _carry_out(work: Callable[[], object], parent: int) -> NoReturn:
         silence = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):
             os.dup2(silence, descriptor)
-        os.nice(NICENESS)
+        os.nice(niceness)
         work()
         code = 0
     finally:

@@ -4,6 +4,7 @@ A split is two flat files: the token ids of all rows, one row after another, and
 """
 
 import hashlib
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.core.batches import Ids, Tokenizer
+from lab.core.processes.background import halved, is_possible
 from lab.data.cache.store import make_entry
 from lab.data.text.corpus import Texts
 
 CHUNK = 1000
 """Texts tokenised at a time."""
+HALVED = 50_000
+"""Texts from which two processes tokenise half each, if the tokenizer uses one core."""
 COUNTED = 1 << 22
 """Ids counted at a time."""
 
@@ -62,18 +66,41 @@ def tokenise(
     of rows of each finished piece."""
     folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), f"ids-{max_length}")
 
-    def fill(aside: Path) -> None:
-        counts: list[npt.NDArray[np.int64]] = [np.zeros(1, np.int64)]
-        with (aside / "values.bin").open("wb") as file:
-            for batch in texts.batches(CHUNK):
+    def write(part: Texts, values: Path) -> None:
+        lengths: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        with values.open("wb") as file:
+            for batch in part.batches(CHUNK):
                 encoded = tokenizer.encode_flat(batch, max_length)
-                counts.append(encoded.lengths)
+                lengths.append(encoded.lengths)
                 file.write(encoded.ids.data)
                 ticks(len(batch))
-        np.save(aside / "offsets.npy", np.cumsum(np.concatenate(counts)))
+        np.save(_lengths_of(values), np.concatenate(lengths))
+
+    def fill(aside: Path) -> None:
+        first, second = aside / "values.bin", aside / "second.bin"
+        if len(texts) < HALVED or not getattr(tokenizer, "uses_one_core", False) or not is_possible():
+            write(texts, first)
+        else:
+            places = np.arange(len(texts))
+            early, late = (texts.at(part) for part in np.array_split(places, 2))
+            halved(lambda: write(early, first), lambda: write(late, second))
+            _append(second, first)
+        lengths = [np.load(_lengths_of(path)) for path in (first, second) if _lengths_of(path).is_file()]
+        np.save(aside / "offsets.npy", np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])))
+        for path in (second, _lengths_of(first), _lengths_of(second)):
+            path.unlink(missing_ok=True)
 
     make_entry(folder, fill)
     return Tokens(folder)
+
+
+def _lengths_of(values: Path) -> Path:
+    return values.with_suffix(".npy")
+
+
+def _append(second: Path, first: Path) -> None:
+    with second.open("rb") as source, first.open("ab") as target:
+        shutil.copyfileobj(source, target, 1 << 24)
 
 
 def full_lengths(

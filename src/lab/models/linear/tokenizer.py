@@ -40,6 +40,7 @@ class SparseNgramTokenizer:
     """
 
     unit = "words"
+    uses_one_core = True
     pad_id = PAD
     longest = LONGEST
 

@@ -9,8 +9,10 @@ overfitting on rare n-grams. The ids of texts are computed by `lab.models.text.n
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import numpy as np
@@ -22,6 +24,7 @@ from torch.nn import functional
 from lab.config.schema import Ngram
 from lab.core.batches import FlatIds
 from lab.core.files import Unreadable, regular, write_whole
+from lab.core.processes.background import halved
 from lab.core.record.fields import count, keyed, optional, pair
 from lab.core.registry import TEXT_ENCODERS
 from lab.models.text.interfaces import TOKENIZER_FILE, BagEncoder
@@ -47,6 +50,8 @@ class NgramTokenizer:
     """
 
     unit = "words"
+    uses_one_core = True
+    """Another process may tokenise other texts at the same time."""
     pad_id = PAD
     longest = LONGEST
 
@@ -64,6 +69,28 @@ class NgramTokenizer:
     @classmethod
     def fitted(cls, model: Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
         """A tokenizer with weights from training texts: ln((1 + texts) / (1 + texts with the id)) + 1."""
+        return cls._weighted(model, *cls._counted(model, texts))
+
+    @classmethod
+    def fitted_by_two(cls, model: Ngram, texts: Callable[[], Iterator[list[str]]]) -> "NgramTokenizer":
+        """As `fitted`, in two processes that take turns at the batches. texts: begins to stream them."""
+        done: list[tuple[int, npt.NDArray[np.int64]]] = []
+
+        def count(turn: int) -> None:
+            num_texts, num_with_id = cls._counted(model, islice(texts(), turn, None, 2))
+            np.save(folder / f"{turn}.npy", np.append(num_with_id, num_texts))
+
+        with TemporaryDirectory() as temporary:
+            folder = Path(temporary)
+            halved(lambda: count(0), lambda: count(1))
+            for turn in range(2):
+                found = np.load(folder / f"{turn}.npy")
+                done.append((int(found[-1]), found[:-1]))
+        return cls._weighted(model, sum(num for num, _ in done), done[0][1] + done[1][1])
+
+    @classmethod
+    def _counted(cls, model: Ngram, texts: Iterable[list[str]]) -> tuple[int, npt.NDArray[np.int64]]:
+        """The number of texts, and of texts with each id."""
         num_with_id = np.zeros(model.buckets + 1, dtype=np.int64)
         unfitted = np.ones(model.buckets + 1, dtype=np.float32)
         tokenizer = cls(model.buckets, model.word_ngrams, model.char_ngrams, unfitted)
@@ -71,6 +98,10 @@ class NgramTokenizer:
         for batch in texts:
             num_texts += len(batch)
             num_with_id += _texts_with_id(tokenizer.encode_flat(batch, LONGEST), model.buckets + 1)
+        return num_texts, num_with_id
+
+    @classmethod
+    def _weighted(cls, model: Ngram, num_texts: int, num_with_id: npt.NDArray[np.int64]) -> "NgramTokenizer":
         idf = np.where(num_with_id > 0, np.log((1 + num_texts) / (1 + num_with_id)) + 1, 0.0).astype(np.float32)
         return cls(model.buckets, model.word_ngrams, model.char_ngrams, idf)
 

@@ -16,6 +16,7 @@ from lab.config.schema import Encoder, Linear, Ngram, TextEncoderSettings
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
+from lab.core.processes.background import is_possible
 from lab.core.record.run_folder import RunFolder
 from lab.data.cache.store import make_entry
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
@@ -23,6 +24,8 @@ from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest_input, pretrained
 
+HALVED = 50_000
+"""Texts from which two processes count n-grams."""
 FORMAT = 1
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
 
@@ -42,11 +45,14 @@ def get_tokenizer(
     cache: Path,
     folder: RunFolder,
     fresh: bool,
+    num_texts: int = 0,
 ) -> Tokenizer:
     """The tokenizer of a run; a learned one is read from the cache if it is there.
 
     texts: streams batches of training texts; texts_key: changes whenever they change; fresh: a new run, otherwise the
-    tokenizer is loaded from `folder`. Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
+    tokenizer is loaded from `folder`; num_texts: training texts, if that is known.
+
+    Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
     """
     if not fresh:
         return load_tokenizer(folder.tokenizer)
@@ -55,19 +61,21 @@ def get_tokenizer(
     settings = model.model_dump(mode="json", include=_vocabulary_settings(model))
     key = json.dumps([FORMAT, tokenizers.__version__, texts_key, model.kind, settings])
     entry = cache / "tokens" / f"vocabulary-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    make_entry(entry, lambda partial: build_tokenizer(model, texts).save(partial))
+    make_entry(entry, lambda partial: build_tokenizer(model, texts, num_texts).save(partial))
     return load_tokenizer(entry)
 
 
 def build_tokenizer(
-    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]]
+    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]], num_texts: int = 0
 ) -> Tokenizer:
     """A tokenizer of pretrained weights, or one learned from the training texts.
 
-    texts: streams batches of training texts; it is called at most twice, and only to learn. Raises RequestError as
-    `lab.models.text.weights.locate` does, before any text is read.
+    texts: streams batches of training texts; it is called at most twice, and only to learn; num_texts: of them, if that
+    is known. Raises RequestError as `lab.models.text.weights.locate` does, before any text is read.
     """
     if isinstance(model, Ngram):
+        if num_texts >= HALVED and is_possible():
+            return NgramTokenizer.fitted_by_two(model, texts)
         return NgramTokenizer.fitted(model, texts())
     if isinstance(model, Linear):
         ngrams = NgramSettings(model.buckets, model.word_ngrams, model.char_ngrams, model.min_texts)

@@ -64,7 +64,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh)
+        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, len(texts))
         accumulation = accumulation_schedule(config)
         module = TextDataModule if corpus.stream is None else StreamedTextDataModule
         data = module(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
