@@ -2,8 +2,8 @@
 
 `variables` writes the programs into a folder and returns the PATH by which they are found. Each job is a local process
 with the variables of SLURM; the folder has its state. `scontrol requeue` lets a job start again as soon as it has
-ended, by the same script. `scancel --signal` sends a signal to the step, which is what srun has started, and not to
-the script.
+ended, by the same script. `scancel --signal` sends a signal to all processes of the step, which is what srun has
+started, and not to the script.
 """
 
 import os
@@ -11,8 +11,11 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
+
+import psutil
 
 PROGRAMS = ("sbatch", "srun", "scontrol", "scancel", "sacct")
 LOG = "calls.txt"
@@ -121,7 +124,10 @@ def scontrol(action: str, job: str) -> None:
 def scancel(arguments: list[str]) -> None:
     """`scancel JOB --signal NAME`."""
     job, _, name = arguments
-    os.kill(int((job_folder(job) / "pid").read_text()), getattr(signal, f"SIG{name.removeprefix('SIG')}"))
+    step = psutil.Process(int((job_folder(job) / "pid").read_text()))
+    for process in [step, *step.children(recursive=True)]:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(getattr(signal, f"SIG{name.removeprefix('SIG')}"))
 
 
 def sacct(arguments: list[str]) -> None:

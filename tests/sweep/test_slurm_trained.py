@@ -99,6 +99,20 @@ def test_an_interrupted_trial_ends_as_an_uninterrupted_one(slurm: Path, monkeypa
         assert [len(each or []) for each in resumed] == [0, 1]
 
 
+@pytest.mark.slow  # two runs on two devices
+def test_a_trial_on_two_devices_is_preempted_as_one(slurm: Path) -> None:
+    """SLURM signals all processes of a job; the other rank and the loaders' workers leave the end to rank 0."""
+    words = ("seed=1", "trainer.devices=2", "trainer.strategy=ddp", "trainer.max_epochs=5", "data.num_workers=1")
+    finished(begin("whole", *words))
+    process = begin("preempted", *words)
+    wait_for_epochs(Path("preempted/0"), 2)
+    subprocess.run(["scancel", "2", "--signal", "USR2"], check=True)
+    finished(process)
+    assert fake_slurm.calls(slurm) == ["scancel 2 --signal USR2", "scontrol requeue 2"]
+    assert len(json.loads(Path("preempted/0/run.json").read_text())["resumed"]) == 1
+    assert outcome(Path("preempted/0")) == outcome(Path("whole/0"))
+
+
 @pytest.mark.slow  # two studies that train
 def test_after_sigterm_the_study_resumes_the_trial_with_its_next_batch(slurm: Path) -> None:
     finished(begin("whole", "sweep=toy"))

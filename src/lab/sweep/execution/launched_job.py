@@ -22,13 +22,12 @@ from omegaconf import DictConfig
 
 from lab.cli.resume import sole_process
 from lab.core.errors import RunError
+from lab.core.processes.announcements import ANNOUNCEMENTS
 from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.sweep.execution.job import Interrupted
 from lab.sweep.execution.recovery import recorded_outcome
 from lab.sweep.reporting.process_reporter import has_other_attempt
 
-ANNOUNCEMENTS = (signal.SIGUSR1, signal.SIGUSR2) if hasattr(signal, "SIGUSR1") else ()
-"""Signals by which a scheduler announces the end of a job; submitit uses one of them."""
 CUT = ".cut"
 """Folder of a multirun for what a job left that was interrupted before its first checkpoint."""
 

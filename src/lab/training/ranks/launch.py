@@ -22,6 +22,7 @@ from torch import nn
 from lab.config.schema import Config, TrainerConfig
 from lab.core.errors import RunError
 from lab.core.machine_faults import MachineError
+from lab.core.processes import announcements
 from lab.core.processes.world import World, num_ranks, started_outside
 from lab.core.record.run_folder import RunFolder
 from lab.training.build.strategy import gpu_index
@@ -192,7 +193,8 @@ def _process(world: World, rank: int, environment: Mapping[str, str], output: IO
     place = {"MASTER_ADDR": world.address, "MASTER_PORT": world.port}
     variables = {**environment, **{name: str(value) for name, value in (own | place).items()}}
     command = [sys.executable, "-m", JOIN]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=variables)
+    with announcements.blocked():  # rank 0 ends the run, after a checkpoint of all
+        return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=output, stderr=output, env=variables)
 
 
 def _await_end(processes: Mapping[int, subprocess.Popen[bytes]]) -> None:
