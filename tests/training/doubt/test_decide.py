@@ -2,13 +2,15 @@
 
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
 
-from lab.core.batches import MISSING
+from lab.core.batches import MISSING, HeadSpec
 from lab.core.record.calibration_fields import calibration_faults
 from lab.core.record.run_folder import RunFolder
 from lab.models.calibration import ClassRows
@@ -81,10 +83,23 @@ def test_offsets_are_larger_for_rarer_classes() -> None:
     assert not prior_offsets((90, 10), 0.0).any()
 
 
-@pytest.mark.parametrize("objective", ["val/accuracy", "val/loss", "val/auc", "val/em"])
-def test_other_objectives_have_no_rule(objective: str) -> None:
-    assert deciding("auto", objective, {}) is None
-    assert deciding("argmax", "val/f1_macro", {}) is None
+@pytest.mark.parametrize(
+    ("decision", "objective", "metric"),
+    [
+        ("auto", "val/accuracy", None),
+        ("auto", "val/loss", None),
+        ("argmax", "val/f1_macro", None),
+        ("auto", "val/f1_macro", "f1_macro"),
+        ("auto", "val/rain/mcc", "mcc"),
+    ],
+)
+def test_macro_f1_and_mcc_have_a_rule(decision: str, objective: str, metric: str | None) -> None:
+    config: Any = SimpleNamespace(
+        evaluation=SimpleNamespace(decision=decision), objective=SimpleNamespace(metric=objective)
+    )
+    head = HeadSpec("rain", ("no", "yes"), RARE)
+    assert deciding(config, (head,)) == (None if metric is None else Deciding(metric, {"rain": RARE}))
+    assert deciding(config, ()) is None
 
 
 def test_coverage_is_of_the_chosen_class_and_calibration_of_the_probabilities() -> None:

@@ -19,7 +19,9 @@ from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
 from lab.training.baselines.fitted import SimpleModel, fitted_baseline
+from lab.training.baselines.scoring import decided
 from lab.training.build.trainer import is_trained_on_val
+from lab.training.doubt.decide import deciding
 from lab.training.evaluation.base import EvaluationResult
 from lab.training.refit.plan import is_refitted
 from lab.training.tasks.base import Material
@@ -73,8 +75,10 @@ def measured(config: Config, material: Material) -> tuple[Baseline, ...]:
 
 def fitted(config: Config, material: Material, rows: SplitRows) -> Iterator[Baseline]:
     """Yield the baselines that are fitted to the training rows, from the cache where it has them."""
+    heads = getattr(material.spec, "heads", ())
+    rules = deciding(config, heads)
     for model, fingerprint, scored in simple_models(config, material, rows):
-        baseline = fitted_baseline(model, fingerprint, scored, config.cache)
+        baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache), rules, heads)
         if baseline.scores and is_refitted(config):
             known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
             baseline = replace(baseline, note=known)

@@ -27,8 +27,8 @@ class Baseline:
 
     scores: per split (`val`, `test`) the metrics, named as those of the run, without the split. predicted: per split
     and head (N,) classes, in the order of the split. grades: of questions, per split `em` and `f1` of each row (N,).
-    logits: per split and head (N, K), of baselines with probabilities. note: why it has no scores, or how it was
-    fitted where that is not as usual.
+    logits, truth: per split and head (N, K) and the labels (N,), of baselines with probabilities. note: why it has no
+    scores, or how it was fitted where that is not as usual.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Baseline:
     predicted: Mapping[str, Labels] = field(default_factory=dict)
     grades: Mapping[str, Mapping[str, npt.NDArray[np.float64]]] = field(default_factory=dict)
     logits: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
+    truth: Mapping[str, Labels] = field(default_factory=dict)
     note: str | None = None
 
 

@@ -1,14 +1,20 @@
-"""Scores of logits under all metric names of a run, by the run's own metric: its loss and `metrics.extra`, too."""
+"""Scores of logits under all metric names of a run, by the run's own metric: its loss and `metrics.extra`, too; and the
+decision rules of such baselines."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
+from lab.core.batches import HeadSpec
+from lab.models.calibration import ClassRows
 from lab.models.classifier import Classifier
 from lab.training.baselines.base import Baseline, Labels
+from lab.training.baselines.label_rules import score_labels
 from lab.training.baselines.stored import Outputs
+from lab.training.doubt.decide import Deciding, fit_decision
 
 Logits = Mapping[str, npt.NDArray[np.float32]]
 CHUNK = 8192
@@ -42,5 +48,35 @@ def logit_baseline(name: str, outputs: Outputs, truth: Mapping[str, Labels], mod
         scores={split: score_logits(logits[split], truth[split], model) for split in truth},
         predicted={split: {head: each.argmax(1) for head, each in logits[split].items()} for split in truth},
         logits=logits,
+        truth=truth,
         note=outputs.note,
     )
+
+
+def decided(baseline: Baseline, rules: Deciding | None, heads: tuple[HeadSpec, ...]) -> Baseline:
+    """Return the baseline with classes by rules of its own and their scores; as it is where no rule pays.
+
+    A run that may choose rare classes below the most probable one is compared with baselines that may, too. rules: None
+    for the most probable classes. The logits are calibrated already, on the same validation rows.
+    """
+    if rules is None or "val" not in baseline.logits:
+        return baseline
+    offsets, notes = {}, []
+    for head in heads:
+        rows = ClassRows(baseline.logits["val"][head.name], baseline.truth["val"][head.name])
+        rule = fit_decision(rows, 1.0, rules.counts[head.name], rules.metric)
+        if rule is not None and rule.offsets is not None:
+            offsets[head.name] = np.array(rule.offsets)
+            notes.append(f"classes of {head.name} by probability / share^{rule.tau:g}")
+    if not offsets:
+        return baseline
+    predicted, scores = {}, {}
+    for split, truth in baseline.truth.items():
+        logits = baseline.logits[split]
+        predicted[split] = {
+            name: ClassRows(logits[name], labels, offsets.get(name)).chosen() for name, labels in truth.items()
+        }
+        old, new = baseline.scores[split], score_labels(predicted[split], truth, heads)
+        scores[split] = {**old, **{name: value for name, value in new.items() if not np.isnan(old[name])}}
+    note = "; ".join([*([baseline.note] if baseline.note else []), *notes])
+    return replace(baseline, predicted=predicted, scores=scores, note=note)

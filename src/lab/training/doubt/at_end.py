@@ -65,8 +65,7 @@ def measure_doubt(
     val = material.task.held_out(material.model, material.data, outputs or [])
     assert val is not None, "a task whose test has probabilities has them in validation, too"
     heads = getattr(material.spec, "heads", ())
-    counts = {head.name: head.counts for head in heads}
-    rules = deciding(config.evaluation.decision, config.objective.metric, counts) if decides and heads else None
+    rules = deciding(config, heads) if decides else None
     splits = {"val": val, "test": test}
     calibration = fitted({split: each.heads for split, each in splits.items()}, rules)
     novelty = material.task.novelty(material.data, val)

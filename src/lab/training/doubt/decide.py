@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from lab.config.schema import Config
 from lab.core.batches import HeadSpec
 from lab.models.calibration import MOST_ROWS, ClassRows, Floats, Ints, ScoredRows
 from lab.models.metrics import class_counts, scores
@@ -64,14 +65,12 @@ class Decision:
         return {**vars(self), "interval": list(self.interval), "offsets": offsets}
 
 
-def deciding(decision: str, objective: str, counts: Mapping[str, Sequence[int]]) -> Deciding | None:
-    """Return what rules are fitted for; None where classes are the most probable ones.
-
-    >>> deciding("auto", "val/accuracy", {}), deciding("auto", "val/cause/mcc", {}).metric
-    (None, 'mcc')
-    """
-    metric = objective.rpartition("/")[2]
-    return Deciding(metric, counts) if decision == "auto" and metric in METRICS else None
+def deciding(config: Config, heads: Sequence[HeadSpec]) -> Deciding | None:
+    """Return what rules are fitted for; None where classes are the most probable ones, or there are none."""
+    metric = config.objective.metric.rpartition("/")[2]
+    if config.evaluation.decision == "argmax" or metric not in METRICS or not heads:
+        return None
+    return Deciding(metric, {head.name: head.counts for head in heads})
 
 
 def prior_offsets(counts: Sequence[int], tau: float) -> Floats:
