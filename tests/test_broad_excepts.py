@@ -20,14 +20,17 @@ REASONS = {
     (
         "data/readers/numeric/numeric_files.py",
         "_opened",
-    ): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
+    ): "openpyxl raises anything for a broken workbook; a mistake with the reason",
     ("config/plugins.py", "_load"): "importing runs a plug-in's own code; a mistake with the reason",
     (
         "config/targets/making.py",
         "make",
     ): "a constructor of other people; a wrong request, or a plug-in's error",
     ("core/locks.py", "sole"): "frees the lock and raises it again",
-    ("inference/inputs.py", "_xlsx"): "a broken workbook makes openpyxl raise anything; a mistake with the reason",
+    (
+        "inference/inputs/tables.py",
+        "xlsx",
+    ): "openpyxl raises anything for a broken workbook; a mistake with the reason",
     ("loggers/failsafe.py", "_try"): "the run matters more than a logger; said once, and marked as lost",
     ("loggers/sweep_callbacks.py", "on_multirun_end"): "the study is done and recorded by then; said in the log",
     ("models/text/weights.py", "_downloaded"): "no network shows in many types; a mistake with the reason",

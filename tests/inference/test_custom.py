@@ -44,7 +44,7 @@ def test_a_column_that_the_module_reads_and_the_input_lacks(asked: Callable[...,
         asked("custom", input=new)
     assert "columns={load: COLUMN}" in str(caught.value)
     with pytest.raises(RequestError, match="no row that can be read"):
-        asked("custom", input=write_csv(tmp_path / "bad.csv", [("speed", "load"), (1,)]))
+        asked("custom", input=write_csv(tmp_path / "bad.csv", [("speed", "load")]))
     assert not (tmp_path / "out.csv").exists()
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lab.inference.inputs import NewRow
+from lab.inference.inputs.interface import NewRow
 from lab.inference.rejected import SHOWN, Rejected
 
 ROW = NewRow({}, "new.csv", 7, "is not utf-8")
@@ -16,7 +16,7 @@ def test_nothing_is_written_without_such_a_row(tmp_path: Path) -> None:
     rejected = Rejected(str(tmp_path / "p.csv"))
     rejected.close(keep=True)
     assert list(tmp_path.iterdir()) == []
-    assert rejected.summary() is None
+    assert rejected.summary(0) is None
 
 
 def test_a_resumed_command_appends_what_is_new(tmp_path: Path) -> None:
@@ -27,7 +27,7 @@ def test_a_resumed_command_appends_what_is_new(tmp_path: Path) -> None:
             rejected.add(row, "has no text")
         rejected.close(keep=True)
     assert listed(output) == ["file,row,reason", "new.csv,7,has no text", "new.csv,9,has no text"]
-    assert str(rejected.summary()).startswith("2 rows have no prediction")
+    assert str(rejected.summary(9)).startswith("2 of 9 rows have no prediction")
 
 
 def test_an_abandoned_command_removes_its_own_file_only(tmp_path: Path) -> None:
@@ -49,4 +49,4 @@ def test_standard_output_has_no_side_file(tmp_path: Path, caplog: object) -> Non
     rejected = Rejected("-")
     for number in range(SHOWN + 3):
         rejected.add(NewRow({}, "-", number), "has no text")
-    assert rejected.summary() == f"{SHOWN + 3} rows have no prediction and keep their places with empty cells"
+    assert rejected.summary(20) == f"{SHOWN + 3} of 20 rows have no prediction and keep their places with empty cells"

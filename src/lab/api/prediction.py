@@ -72,7 +72,7 @@ def _windows(predictor: "SeriesPredictor", frame: "pd.DataFrame", columns: Mappi
     """The predictions of a table, which is read from a file as in training."""
     import pandas as pd
 
-    from lab.inference.inputs import Settings
+    from lab.inference.inputs.interface import Settings
 
     with tempfile.TemporaryDirectory() as folder, ExitStack() as files:
         path = Path(folder) / "rows.csv"

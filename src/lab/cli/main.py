@@ -1,7 +1,8 @@
 """The frame of every command: check the request, call Hydra's entry, and turn the outcome into an exit code.
 
-Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 130 interrupted (Ctrl-C, or the SIGTERM that a
-cluster sends). Only the command's function imports torch, after the request has been checked.
+Exit codes: 0 done, 2 the request was wrong, 1 it failed while running, 3 predictions are written but some rows have
+none, 130 interrupted (Ctrl-C, or the SIGTERM that a cluster sends). Only the command's function imports torch, after
+the request has been checked.
 """
 
 import logging

@@ -15,7 +15,7 @@ from lab.cli.main import main as run_command
 from lab.config.check import check_predict
 from lab.config.schema.predict import PredictRequest
 from lab.config.shipped import CONF
-from lab.core.errors import RequestError, RunError
+from lab.core.errors import EXIT_PARTLY, RequestError, RunError
 from lab.core.terminal.display import Screen
 
 log = logging.getLogger("predict")
@@ -41,6 +41,8 @@ def entry() -> Callable[..., Any]:
             Screen(error=composed.output == "-").show(lambda: scores)
         for text in done.lines:
             log.info("%s", text)
+        if done.unpredicted:
+            raise SystemExit(EXIT_PARTLY)
 
     wrapped: Callable[..., Any] = hydra.main(str(CONF), "predict", execution_whitelist=["lab.*"])(predictions)
     return wrapped

@@ -12,7 +12,7 @@ from typing import Literal
 
 from lab.core.masking import masked
 
-EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_INTERRUPTED = 0, 1, 2, 130
+EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_PARTLY, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
 GARBLED = (LookupError, TypeError, AttributeError, struct.error)
 """Errors of torch's weights-only reader for bytes that only look like a pickle; it also raises errors of its own."""
 

@@ -15,7 +15,7 @@ from lightning.fabric.utilities.apply_func import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
 from lab.core.errors import Mistake, RequestError, RunError, listed
-from lab.inference.inputs import Input, Settings
+from lab.inference.inputs.interface import Input, Settings
 from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row, cell_text
 
 PREDICTION = "prediction"

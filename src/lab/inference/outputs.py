@@ -18,7 +18,7 @@ from lab.core.errors import Mistake, RequestError
 from lab.core.files import json_value
 from lab.core.hydra_quoting import quoted
 from lab.core.spreadsheet import as_text
-from lab.inference.inputs import STANDARD
+from lab.inference.inputs.interface import STANDARD
 from lab.inference.predictor import Cells, cell_text
 
 ENDINGS = (".csv", ".tsv", ".jsonl", ".ndjson", ".parquet")

@@ -23,7 +23,8 @@ from lab.inference.drift.compare import compare
 from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
 from lab.inference.drift.profile import Profile
 from lab.inference.explain.columns import explained, page_path
-from lab.inference.inputs import Input, NewRow, Settings, pieces
+from lab.inference.inputs.interface import Input, NewRow, Settings
+from lab.inference.inputs.opened import pieces
 from lab.inference.onnx.load import load_model
 from lab.inference.outputs import Output, open_output, refuse_output
 from lab.inference.predictor import Cells, Field, Predictor
@@ -45,7 +46,7 @@ DRAW_EVERY_S = 0.2
 class Done:
     """What a request has done: rows written, lines to say, the table of scores if labels were there.
 
-    unpredicted: number of rows without a prediction.
+    unpredicted: number of rows without a prediction; the last line says it.
     """
 
     rows: int
@@ -75,12 +76,14 @@ def predict(request: PredictRequest) -> Done:
             predictor = DoubtingPredictor(predictor, best, doubts)
         inputs = predictor.open(request.input, _settings(request, config, files), request.columns)
         refuse_repeated([field.name for field in predictor.fields], request)
-        done = _done(request, predictor, inputs)
+        done, last = _done(request, predictor, inputs)
         done = replace(done, lines=[*done.lines, *(calibration_lines(RunFolder(folder)) if best else [])])
-    return done if profile is None else _with_drift(done, request, folder, profile)
+    done = done if profile is None else _with_drift(done, request, folder, profile)
+    return done if last is None else replace(done, lines=[*done.lines, last])
 
 
-def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]) -> Done:
+def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]) -> tuple[Done, str | None]:
+    """Predict; return also the line about rows without a prediction."""
     carried = list(dict.fromkeys(name for source in inputs for name in source.columns))
     columns = given_names(carried, [field.name for field in predictor.fields])
     try:
@@ -92,8 +95,7 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     lines = [f"{num} rows in {request.output}" + (f" behind {output.done} earlier ones" if output.done else "")]
     renamed = [f"{name} -> {new}" for name, new in zip(carried, columns, strict=False) if name != new]
     lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
-    lines += [line] if (line := rejected.summary()) else []
-    return Done(num, lines + predictor.remarks(), predictor.scores(), rejected.num)
+    return Done(num, lines + predictor.remarks(), predictor.scores(), rejected.num), rejected.summary(num)
 
 
 def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Profile) -> Done:
@@ -113,7 +115,7 @@ def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Prof
 def _settings(request: PredictRequest, config: Config, files: ExitStack) -> Settings:
     data = config.data
     own = (data.delimiter, data.quoting) if isinstance(data, Files) else (None, "auto")
-    return Settings(files, request.delimiter or own[0], request.encoding, own[1])
+    return Settings(files, request.delimiter or own[0], request.encoding, request.quoting or own[1])
 
 
 def given_names(carried: Sequence[str], predicted: Sequence[str]) -> list[str]:

@@ -15,7 +15,8 @@ import torch
 from lab.core.errors import Mistake, RequestError
 from lab.core.terminal.tables import Table
 from lab.inference.drift.profile import Profile
-from lab.inference.inputs import Input, Settings, check_columns, open_inputs
+from lab.inference.inputs.interface import Input, Settings
+from lab.inference.inputs.opened import check_columns, open_inputs
 from lab.training.doubt.novelty import Novelty
 
 Row = Mapping[str, Any]

@@ -8,7 +8,7 @@ import logging
 from pathlib import Path
 from typing import IO
 
-from lab.inference.inputs import STANDARD, NewRow
+from lab.inference.inputs.interface import STANDARD, NewRow
 from lab.inference.outputs import rejected_path
 
 log = logging.getLogger(__name__)
@@ -58,9 +58,9 @@ class Rejected:
         if not keep and not self._known and self.path is not None:
             self.path.unlink(missing_ok=True)
 
-    def summary(self) -> str | None:
-        """One line about the rows without a prediction; None if there is none."""
+    def summary(self, num_rows: int) -> str | None:
+        """One line about the rows without a prediction, of `num_rows`; None if there is none."""
         if not self.num:
             return None
         where = "" if self.path is None else f"; they are listed in {self.path}"
-        return f"{self.num} rows have no prediction and keep their places with empty cells{where}"
+        return f"{self.num} of {num_rows} rows have no prediction and keep their places with empty cells{where}"

@@ -20,7 +20,7 @@ from lab.core.reference.content import VALUE
 from lab.core.terminal.tables import Table
 from lab.data.readers.timestamps.parsing import time_names
 from lab.data.series.panel import iso_text
-from lab.inference.inputs import STANDARD, Input, Settings
+from lab.inference.inputs.interface import STANDARD, Input, Settings
 from lab.inference.new_windows import NewWindows, new_windows, table_settings
 from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes

@@ -17,7 +17,7 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import Mistake, RequestError, listed
 from lab.data.readers.timestamps.parsing import time_names
 from lab.inference.custom import CustomPredictor
-from lab.inference.inputs import Settings
+from lab.inference.inputs.interface import Settings
 from lab.inference.new_windows import table_settings
 from lab.inference.predictor import Field, Predictor, Row, cell_text
 from lab.inference.series import SeriesPredictor

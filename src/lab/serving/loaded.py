@@ -22,7 +22,7 @@ from lab.inference.addresses.fetch import discard
 from lab.inference.doubt.columns import DoubtingPredictor, refuse_repeated, requested_doubts
 from lab.inference.explain.interface import Explainer, Explanation
 from lab.inference.explain.select import explainer_of
-from lab.inference.inputs import STANDARD
+from lab.inference.inputs.interface import STANDARD
 from lab.inference.onnx.load import load_model
 from lab.inference.predictor import Cells, Field, Predictor, Row
 from lab.inference.tasks import predictor_of

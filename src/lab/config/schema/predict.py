@@ -36,6 +36,8 @@ class PredictRequest(Node):
     """Sign between the cells of a CSV input; null: by the ending of the name, or by its line `sep=`."""
     encoding: str
     """Encoding of a text input."""
+    quoting: Literal["auto", "double", "backslash", "none"] | None
+    """How quotes of a CSV input are read, as `data.quoting`; null: as the run's own data."""
     safe_csv: bool
     """Put an apostrophe before cells of CSV output that a spreadsheet would compute."""
     abstain_below: Annotated[float, Field(gt=0.0, le=1.0)] | None

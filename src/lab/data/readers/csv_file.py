@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from lab.core.errors import Mistake, listed, refuse_if_any
+from lab.core.errors import Mistake, refuse_if_any
 from lab.core.hydra_quoting import quoted
 from lab.data.readers import csv_quotes
 from lab.data.readers.csv_quotes import STYLES, Record, records
@@ -24,7 +24,6 @@ from lab.data.readers.row_file import RowFile
 log = logging.getLogger(__name__)
 _CHUNK_ROWS = 10_000
 """Rows parsed at a time."""
-_MAX_SUSPECTS = 1000
 _LOG_EVERY_ROWS = 5_000_000
 
 
@@ -105,7 +104,7 @@ class CsvFile(RowFile):
                 for number, chunk in enumerate(chunks, 1):
                     rows = pa.Table.from_pandas(chunk, schema=schema, preserve_index=False)
                     writer.write_table(rows)
-                    if self.settings.quoting == "auto" and len(suspects) < _MAX_SUSPECTS:
+                    if self.settings.quoting == "auto" and len(suspects) < csv_quotes.MAX_SUSPECTS:
                         suspects |= dict.fromkeys(_suspects(rows, self.delimiter))
                     if number * _CHUNK_ROWS % _LOG_EVERY_ROWS == 0:
                         log.info("reading %s: %d million rows", self.path.name, number * _CHUNK_ROWS // 1_000_000)
@@ -183,37 +182,7 @@ def _swallowed_rows(file: CsvFile, suspects: Sequence[tuple[int, str]], rows: An
     evidence = {
         key: csv_quotes.count_known(cells, column_values) for key, cells in inner_cells.items() if cells is not None
     }
-    swallowing = list(_swallowing_records(file, evidence))
-    if swallowing:
-        yield _swallowing_mistake(file, swallowing)
-
-
-def _swallowing_records(file: CsvFile, evidence: dict[tuple[int, str], int]) -> Iterator[Record]:
-    """Rows with a cell that contains rows, as shown by two or more known cells or by a quote inside it.
-
-    evidence: for each suspected column and cell, the number of inner cells that also occur in other rows.
-    """
-    columns = sorted({column for column, _ in evidence})
-    for record in file.rows() if evidence else ():
-        keys = [(column, record.cells[column]) for column in columns if column < len(record.cells)]
-        if any(
-            key in evidence
-            and (evidence[key] > 1 or csv_quotes.has_inner_quote(record, file.delimiter, file.settings.quoting))
-            for key in keys
-        ):
-            yield record
-
-
-def _swallowing_mistake(file: CsvFile, swallowing: Sequence[Record]) -> Mistake:
-    skipped = file.lines_before_header
-    lines = [f"lines {record.first + skipped} to {record.last + skipped}" for record in swallowing]
-    num = sum(record.last - record.first for record in swallowing)
-    problem = (
-        f"a quote at the start of a cell joins several rows: {listed(lines, 3)} are one cell each, {num} rows are lost"
-    )
-    remedy = (
-        "data.quoting=none, which reads quotes as ordinary characters"
-        if file.fits("none")
-        else f"put the cell at line {swallowing[0].first + skipped} in quotes, and double the quotes inside it"
-    )
-    return Mistake(file.key, problem, f"{remedy}; data.quoting=double if they are texts of several lines", file.path)
+    joined = list(csv_quotes.swallowing(file.rows, evidence, file.delimiter, file.settings.quoting))
+    if joined:
+        skipped, plain = file.lines_before_header, file.fits("none")
+        yield csv_quotes.joined_rows_mistake(joined, skipped, plain, file.key, "data.quoting", file.path)

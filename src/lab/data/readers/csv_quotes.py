@@ -6,8 +6,9 @@ row whose other cells also occur in other rows. Pure functions of the lines.
 """
 
 import csv
+import itertools
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow.compute as pc
 
+from lab.core.errors import Mistake, listed
+
 STYLES: Mapping[str, Mapping[str, Any]] = {
     "auto": {},
     "double": {},
@@ -23,6 +26,10 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
     "none": {"quoting": csv.QUOTE_NONE},
 }
 """Arguments for Python's csv module and for pandas, by value of `data.quoting`."""
+MAX_SUSPECTS = 1000
+"""Cells that are examined, at most."""
+Cells = Sequence[tuple[int, str]]
+"""Cells by the number of their column."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +132,64 @@ def has_inner_quote(record: Record, delimiter: str, style: str) -> bool:
     except csv.Error:
         return True
     return False
+
+
+def joined_rows(rows: Callable[[], Iterator[Record]], delimiter: str, style: str) -> list[Record]:
+    """Return the rows in which a quoted cell contains rows. rows: reads all rows from the header on, each time.
+
+    Reads the rows once, and twice more if a cell has lines that could be rows. Memory: one row and the suspects.
+    """
+    inner_cells: dict[tuple[int, str], Cells] = {}
+    reader = rows()
+    width = len(next(reader).cells)
+    for record in reader:
+        if width > 1 and record.last > record.first and len(inner_cells) < MAX_SUSPECTS:
+            for column, cell in enumerate(record.cells[:width]):
+                if "\n" in cell and (inner := rows_within(cell, column, width, delimiter)) is not None:
+                    inner_cells[column, cell] = inner
+    wanted = {pair for inner in inner_cells.values() for pair in inner}
+    known: dict[int, set[str]] = {}
+    for record in itertools.islice(rows(), 1, None) if wanted else ():
+        for column, cell in enumerate(record.cells):
+            if (column, cell.strip()) in wanted:
+                known.setdefault(column, set()).add(cell.strip())
+
+    def column_values(column: int) -> frozenset[str]:
+        return frozenset(known.get(column, ()))
+
+    evidence = {key: count_known([*inner], column_values) for key, inner in inner_cells.items()}
+    return list(swallowing(rows, evidence, delimiter, style))
+
+
+def swallowing(
+    rows: Callable[[], Iterator[Record]], evidence: Mapping[tuple[int, str], int], delimiter: str, style: str
+) -> Iterator[Record]:
+    """Rows with a cell that contains rows, as shown by two or more known cells or by a quote inside it.
+
+    evidence: for each suspected column and cell, the number of inner cells that also occur in other rows.
+    """
+    columns = sorted({column for column, _ in evidence})
+    for record in rows() if evidence else ():
+        keys = [(column, record.cells[column]) for column in columns if column < len(record.cells)]
+        if any(key in evidence and (evidence[key] > 1 or has_inner_quote(record, delimiter, style)) for key in keys):
+            yield record
+
+
+def joined_rows_mistake(
+    joined: Sequence[Record], skipped: int, fits_unquoted: bool, key: str, quoting: str, value: object
+) -> Mistake:
+    """Return the mistake of a file with such rows. skipped: lines above the header; quoting: the key of the style."""
+    lines = [f"lines {record.first + skipped} to {record.last + skipped}" for record in joined]
+    num = sum(record.last - record.first for record in joined)
+    problem = (
+        f"a quote at the start of a cell joins several rows: {listed(lines, 3)} are one cell each, {num} rows are lost"
+    )
+    remedy = (
+        f"{quoting}=none, which reads quotes as ordinary characters"
+        if fits_unquoted
+        else f"put the cell at line {joined[0].first + skipped} in quotes, and double the quotes inside it"
+    )
+    return Mistake(key, problem, f"{remedy}; {quoting}=double if they are texts of several lines", value)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ _WESTERN_SHARE, _MAX_RUN_SHARE = 0.98, 0.2
 """Smallest share of characters that are western; largest share of characters in runs."""
 _CHANCE_SHARE = 0.1
 """Up to this number of UTF-8 lines per line that is not, they may be UTF-8 by chance."""
-_UNKNOWN = "data.encoding=NAME, the encoding of the program that wrote it: cp1251, shift_jis, gb18030, mac-roman"
+_UNKNOWN = "NAME, the encoding of the program that wrote it: cp1251, shift_jis, gb18030, mac-roman"
 
 
 @dataclass(frozen=True)
@@ -38,23 +38,25 @@ class DecodedLines:
     num_beyond_ascii: int
 
 
-def wrong_encoding(path: Path, key: str, encoding: str) -> Mistake:
-    """Return the mistake of a file that is not in `encoding`: its bad lines, and an encoding to try where one fits."""
+def wrong_encoding(path: Path, key: str, encoding: str, setting: str = "data.encoding") -> Mistake:
+    """Return the mistake of a file that is not in `encoding`: its bad lines, and an encoding to try where one fits.
+
+    setting: the key of the encoding."""
     if not encoding.lower().startswith("utf-16") and (utf_16 := utf_16_variant(path)):
-        return Mistake(key, f"is not {encoding}: its bytes are those of UTF-16", f"data.encoding={utf_16}", path)
+        return Mistake(key, f"is not {encoding}: its bytes are those of UTF-16", f"{setting}={utf_16}", path)
     lines = try_encoding(path, encoding)
     numbers = listed([str(number) for number in lines.wrong], 5)
     which = f"{len(lines.wrong)} of {lines.num} lines are not: line {numbers}" if lines.wrong else "bytes are missing"
     problem = f"is not {encoding} ({which})"
     if codecs.lookup(encoding).name not in ("utf-8", "utf-8-sig"):
         is_utf_8 = not try_encoding(path, "utf-8").wrong
-        return Mistake(key, problem, "data.encoding=utf-8" if is_utf_8 else _UNKNOWN, path)
+        return Mistake(key, problem, f"{setting}=utf-8" if is_utf_8 else f"{setting}={_UNKNOWN}", path)
     other = single_byte_encoding(lines.samples)
     if lines.num_beyond_ascii > _CHANCE_SHARE * len(lines.wrong):
         hint = f" (they read as {other})" if other else ""
         problem += f"; {lines.num_beyond_ascii} others are, with letters that another encoding would misread"
         return Mistake(key, problem, f"correct these lines{hint} and save the file as UTF-8", path)
-    return Mistake(key, problem, f"data.encoding={other}" if other else _UNKNOWN, path)
+    return Mistake(key, problem, f"{setting}={other or _UNKNOWN}", path)
 
 
 def try_encoding(path: Path, encoding: str) -> DecodedLines:

@@ -14,7 +14,7 @@ from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.tables import Table
-from lab.inference.inputs import Input, Settings
+from lab.inference.inputs.interface import Input, Settings
 from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row
 from lab.training.doubt.novelty import Novelty
 from lab.training.doubt.saved import saved_novelty

@@ -11,7 +11,7 @@ from lab.core.files import Unreadable, write_whole
 from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder, plain
 from lab.core.reference.content import Reference
-from lab.inference.inputs import STANDARD
+from lab.inference.inputs.interface import STANDARD
 
 SHOWN = 5
 

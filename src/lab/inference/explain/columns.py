@@ -18,7 +18,7 @@ from lab.core.terminal.tables import Table
 from lab.inference.explain.interface import TOLERANCE, Explainer, Explanation
 from lab.inference.explain.page import PAGE_ROWS, Page
 from lab.inference.explain.select import explainer_of
-from lab.inference.inputs import STANDARD, Input, Settings
+from lab.inference.inputs.interface import STANDARD, Input, Settings
 from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row
 from lab.inference.series import SeriesPredictor
 
