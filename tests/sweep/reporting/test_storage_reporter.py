@@ -8,7 +8,7 @@ import pytest
 from optuna.trial import TrialState
 
 from lab.core.errors import RunError
-from lab.sweep.reporting.process_reporter import connected, trial_number
+from lab.sweep.reporting.process_reporter import connected, has_other_attempt, trial_number
 from lab.sweep.reporting.reporter import TICKET, Report
 from lab.sweep.reporting.storage_reporter import StorageReporter, Ticket, ticket
 from lab.sweep.storage.optuna_storage import open_storage
@@ -52,6 +52,20 @@ def test_a_repeated_report_changes_nothing(tmp_path: Path, study: optuna.Study) 
     reporter(tmp_path, policy=None).report(Report(1, 0.45, 0, 4))
     reporter(tmp_path, policy=None).report(Report(1, 0.99, 0, 4))
     assert study.get_trials()[1].intermediate_values == {1: 0.45}
+
+
+def test_a_job_sees_that_the_study_has_given_its_trial_to_another(
+    tmp_path: Path, study: optuna.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not has_other_attempt(), "no ticket"
+    own = Ticket(1, "toy", journal=str(tmp_path / "journal.log"), attempt="a")
+    own.write(tmp_path / "1.json")
+    monkeypatch.setenv(TICKET, str(tmp_path / "1.json"))
+    assert not has_other_attempt()
+    study._storage.set_trial_user_attr(study.get_trials()[1]._trial_id, "attempt", "b")
+    assert has_other_attempt()
+    Ticket(1).write(tmp_path / "1.json")
+    assert not has_other_attempt(), "a confirmation has no study"
 
 
 def test_goal_and_policy_come_from_the_ticket(tmp_path: Path, study: optuna.Study) -> None:
