@@ -29,12 +29,13 @@ class LabelEncoder:
     def encode(self, cells: Any) -> Ints:
         """Return the codes of a string array, (rows,) int64, `MISSING` where it is null; learn new names."""
         coded = pc.dictionary_encode(pc.utf8_trim_whitespace(cells))
-        codes = [self._code(unicodedata.normalize("NFC", name)) for name in coded.dictionary.to_pylist()]
+        codes = [self.code(unicodedata.normalize("NFC", name)) for name in coded.dictionary.to_pylist()]
         places = coded.indices.fill_null(len(codes)).to_numpy(zero_copy_only=False)
         result: Ints = np.array([*codes, MISSING], np.int64)[places]
         return result
 
-    def _code(self, name: str) -> int:
+    def code(self, name: str) -> int:
+        """Return the code of a name as `encode` stores it; learn a new name."""
         if name not in self._codes:
             self._codes[name] = len(self.names)
             self.names.append(name)

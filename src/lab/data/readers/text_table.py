@@ -75,10 +75,11 @@ class Table:
             return self.data[rows]
         return self.data.data.fast_slice(first, end - first).take(pa.array(rows - first))
 
-    def batches(self) -> Iterator[dict[str, Any]]:
-        """All rows in order, `BATCH` at a time."""
-        for start in range(0, len(self), BATCH):
-            yield self.read(slice(start, min(start + BATCH, len(self))))
+    def batches(self, first: int = 0, stop: int | None = None) -> Iterator[dict[str, Any]]:
+        """The rows from `first` up to `stop` (all) in order, `BATCH` at a time."""
+        end = len(self) if stop is None else stop
+        for start in range(first, end, BATCH):
+            yield self.read(slice(start, min(start + BATCH, end)))
 
 
 def holds_text(kind: Any) -> bool:

@@ -18,7 +18,7 @@ from lab.core.errors import refuse_if_any
 from lab.data.label_encoder import LabelEncoder, class_order
 from lab.data.text.checks.class_checks import check_classes, unvalidated_classes
 from lab.data.text.checks.row_checks import check_leaks, check_rows
-from lab.data.text.label_survey import survey
+from lab.data.text.halved_survey import whole_survey
 from lab.data.text.source import Source, open_source
 from lab.data.text.splits import SplitRows, Splits, make_splits, with_val_in_train
 from lab.data.text.streaming.scan import Stream
@@ -71,7 +71,7 @@ def load(data: Labelled, cache: Path) -> Corpus:
     """
     source = open_source(data, cache.expanduser())
     encoders = {head: LabelEncoder(source.classes.get(head, ())) for head in source.columns.labels}
-    surveys = {split: survey(table, source.columns, encoders) for split, table in source.tables.items()}
+    surveys = {split: whole_survey(table, source.columns, encoders) for split, table in source.tables.items()}
     may_hold_sets = source.columns.sets is None and isinstance(data, Columned)
     values = {head: encoder.names for head, encoder in encoders.items()} if may_hold_sets else {}
     checks = [check_rows(surveys, values)]
