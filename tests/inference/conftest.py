@@ -34,7 +34,7 @@ RUNS = {
                f"data._target_={OWN}.MachineData", "data.metric=val/loss", "objective.mode=min", "optimizer.lr=0.1"],
     "conv": ["plugins=[examples.plugins.conv_encoder]", *FILE, "model=conv", "model.width=8",
              "data.batch_size=16"],
-    "net": ["plugins=[tests.end_to_end.every_registry]", "data=series_table", "data.path=weather.csv",
+    "plugin_net": ["plugins=[tests.end_to_end.every_registry]", "data=series_table", "data.path=weather.csv",
             "data.time=hour", "data.group=station", "model=last_values",
             "data.label={feature: temperature, horizon: 1, threshold: 17}", "data.window=24"],
     "qlora": [*FILE, "peft=qlora", "peft.r=2", *TINY],
@@ -53,6 +53,7 @@ RUNS = {
 RUNS["adapted_questions"] = [*RUNS["questions"], "peft=lora", "peft.r=2"]
 RUNS["lags"] = [*RUNS["series"][:-2], "model=logistic_lags"]
 RUNS["ngram_on_base"] = [*RUNS["ngram"], "model.base=linear", "model.buckets=256"]
+RUNS["windows"] = [*RUNS["encoder"], "data.max_length=6", "data.max_windows=3"]
 RUNS["encoder_on_base"] = [*RUNS["encoder"], "model.base=linear"]
 RUNS["net"] = [*RUNS["series"][:-2], "model=inception_time", "model.depth=1", "model.filters=4", "model.bottleneck=4"]
 RUNS["net_on_base"] = [*RUNS["net"], "model.base=linear"]

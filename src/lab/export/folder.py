@@ -49,6 +49,10 @@ def _written(request: ExportRequest, source: Source, folder: Path) -> tuple[list
         raise RequestError(
             Mistake("format", f"{problem}; this format has the network only", "format=torch", request.format)
         )
+    most = getattr(source.config.data, "max_windows", 1)
+    if request.format == "hf" and most > 1:
+        problem = f"the run reads up to {most} windows of a text (data.max_windows), a folder of transformers reads one"
+        raise RequestError(Mistake("format", problem, "format=torch, or format=onnx", request.format))
     if request.format == "torch":
         return torch_format.write(source, folder), {}
     if request.adapters == "peft":

@@ -111,7 +111,15 @@ def limits(source: Source) -> Iterator[str]:
         cut = facts.get("truncated_share")
         share = f", which were {cut:.1%} of the training texts" if isinstance(cut, int | float) else ""
         how = "Contexts are read in windows of" if isinstance(source.spec, QuestionSpec) else "Texts are truncated to"
-        yield f"{how} {length} {source.tokenizer.unit}{share if how.startswith('Texts') else ''}."
+        most = getattr(source.config.data, "max_windows", 1)
+        if most > 1:
+            yield (
+                f"Texts of more than {length} {source.tokenizer.unit} are read in up to {most} windows of that length, "
+                "whose mean logits decide; `model.onnx` is the graph of one window, and `predict.py` and `serve.py` "
+                "take the mean."
+            )
+        else:
+            yield f"{how} {length} {source.tokenizer.unit}{share if how.startswith('Texts') else ''}."
     yield "It knows only the classes and the kind of data above; other rows get an answer all the same."
     if source.calibration is None:
         yield "Its probabilities are not calibrated."

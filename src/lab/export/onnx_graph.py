@@ -9,6 +9,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,8 @@ class TextGraph(nn.Module):
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
-        self.model = model
+        self.model: Any = copy(model)
+        vars(self.model)["windows"] = None  # the graph reads one; who calls it takes the mean over several
 
     def forward(self, ids: Tensor, mask: Tensor) -> tuple[Tensor, ...]:
         return tuple(self.model(TextBatch(ids, mask, {}, ids[:, 0], {})))

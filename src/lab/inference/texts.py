@@ -52,7 +52,7 @@ class TextPredictor(Predictor):
         result = Predicted([(None,) * len(self.fields)] * len(rows))
         result.rejected = {place: "has no text" for place, text in enumerate(texts) if text is None}
         texts_of = [text for text in texts if text is not None]
-        windows: TextWindows | None = getattr(self.model, "windows", None)  # a graph of an export reads one
+        windows: TextWindows | None = getattr(self.model, "windows", None)  # a linear model has none
         longest = self.model.spec.max_length if windows is None else windows.longest
         ids = self.tokenizer.encode(texts_of, longest)
         if self.profile is not None:

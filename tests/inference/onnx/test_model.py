@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec, TextSpec
+from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec, TextBatch, TextSpec, TextWindows
 from lab.core.errors import RequestError
 from lab.export.onnx_graph import write_graph
 from lab.inference.onnx.model import OnnxModel
@@ -51,3 +51,27 @@ def test_a_missing_package_ends_in_the_line_that_installs_it(folder: Path, monke
     monkeypatch.setattr("lab.inference.onnx.model.missing_packages", lambda request: ["onnxruntime"])
     with pytest.raises(RequestError, match="pip install"):
         OnnxModel(folder, SPEC)
+
+
+def test_a_text_longer_than_a_window_has_the_mean_logits_of_its_windows(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Windows of [CLS] 1 2 3 [SEP] and [CLS] 4 5 6 [SEP], say; the graph gives the sum of their ids."""
+    spec = TextSpec(HEADS, 20, 0, 5)
+    model = OnnxModel(folder, SPEC, TextWindows(size=5, most=3))
+    model.spec = spec
+    widths = []
+
+    def run(tensors: dict[str, torch.Tensor]) -> list[torch.Tensor]:
+        widths.append(tensors["ids"].shape[1])
+        return [(tensors["ids"] * tensors["mask"]).sum(1, keepdim=True).float()]
+
+    monkeypatch.setattr(model, "_run", run)
+    ids = torch.tensor([[10, 1, 2, 3, 4, 5, 6, 11], [10, 7, 11, 0, 0, 0, 0, 0]])
+    batch = TextBatch(ids, ids > 0, {}, torch.arange(2), {})
+    (sums,) = model(batch)
+    starts = range(0, 4, model.windows.step) if model.windows is not None else []
+    windows = [10 + sum([1, 2, 3, 4, 5, 6][min(start, 3) : min(start, 3) + 3]) + 11 for start in starts]
+    assert len(windows) == len(widths)
+    assert sums[:, 0].tolist() == pytest.approx([sum(windows) / len(windows), 28])
+    assert set(widths) == {5}

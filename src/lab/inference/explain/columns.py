@@ -97,7 +97,7 @@ class ExplainedPredictor(Predictor):
         self.predictor, self.explainer, self.page, self.resumes = predictor, explainer, page, resumes
         self.needed = predictor.needed
         self.fields = (*predictor.fields, *(field for head in explainer.heads for field in _fields(head)))
-        self.num = self.num_incomplete = 0
+        self.num = self.num_incomplete = self.num_first_window = 0
 
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
         opened = self.predictor.open(paths, settings, columns)
@@ -120,6 +120,7 @@ class ExplainedPredictor(Predictor):
             return (None,) * (2 * len(self.explainer.heads))
         self.num += len(explanations)
         self.num_incomplete += sum(not each.is_complete for each in explanations)
+        self.num_first_window += any(each.is_first_window for each in explanations)
         return tuple(cell for each in explanations for cell in (attributions_text(each), each.completeness_error))
 
     def scores(self) -> Table | None:
@@ -130,6 +131,9 @@ class ExplainedPredictor(Predictor):
         if self.num_incomplete:
             problem = f"do not sum to the difference of scores within {TOLERANCE:.0%}; the page marks them, and"
             lines += [f"{self.num_incomplete} of {self.num} attributions {problem} *_attribution_error has their error"]
+        if self.num_first_window:
+            problem = "are longer than a window: the label is that of all windows, the attributions those of the first"
+            lines += [f"{self.num_first_window} explained texts {problem}, and the page marks them"]
         if self.page is not None:
             extent = f"the first {PAGE_ROWS:,} explained rows" if self.page.left_out else "the explanations"
             own = " of the rows that this command has written" if self.resumes else ""

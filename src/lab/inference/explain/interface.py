@@ -33,6 +33,9 @@ class Explanation:
     sum."""
     text: str = ""
     """The text from which the words were taken; empty where there is none."""
+    is_first_window: bool = False
+    """Whether the text has further windows (`data.max_windows`): the label is that of all, the attributions those of
+    the first."""
     num_times: int = 0
     """For a window of series: its parts of time. The words are in the order of channels, then of time."""
 

@@ -165,9 +165,10 @@ def _strongest(explanation: Explanation) -> str:
 
 
 def _mark(explanation: Explanation) -> str:
-    if explanation.is_complete:
-        return ""
-    return f'<span class="bad">incomplete: the numbers miss the score by {explanation.completeness_error:.1%}</span>'
+    marks = ["first window only: the label is that of all windows of the text"] if explanation.is_first_window else []
+    if not explanation.is_complete:
+        marks.append(f"incomplete: the numbers miss the score by {explanation.completeness_error:.1%}")
+    return "".join(f'<span class="bad">{mark}</span>' for mark in marks)
 
 
 def _safe(text: str) -> str:

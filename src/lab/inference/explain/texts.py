@@ -7,13 +7,13 @@ Shapes: B rows, L tokens, D width.
 """
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
 
-from lab.core.batches import TextBatch
+from lab.core.batches import TextBatch, TextWindows
 from lab.inference.explain.base import BaseExplanation
 from lab.inference.explain.gradients import Attributions, attributions, output_of, token_table
 from lab.inference.explain.interface import Explainer, Explanation, completeness_error
@@ -47,12 +47,30 @@ class TextExplainer(Explainer):
         max_length = self.model.spec.max_length
         ids = self.predictor.tokenizer.encode(known, max_length)
         tokens = self.tokenizer.places(known, max_length)
+        longer = self._longer(known)
         result: list[list[Explanation]] = [[] for _ in rows]
         for chosen in by_length([len(row) for row in ids], self.predictor.batch_size):
             batch = self._batch([ids[item] for item in chosen], [tokens[item] for item in chosen])
-            per_row = self._explained([known[item] for item in chosen], [tokens[item] for item in chosen], *batch)
+            whole = {row: longer[item] for row, item in enumerate(chosen) if item in longer}
+            own = [known[item] for item in chosen]
+            per_row = self._explained(own, [tokens[item] for item in chosen], *batch, whole)
             for item, explanations in zip(chosen, per_row, strict=True):
                 result[places[item]] = explanations
+        return result
+
+    def _longer(self, texts: Sequence[str]) -> dict[int, list[int]]:
+        """The predicted class of each head for the texts that have several windows, by their number."""
+        windows: TextWindows | None = getattr(self.model, "windows", None)
+        if windows is None:
+            return {}
+        ids = self.predictor.tokenizer.encode(list(texts), windows.longest)
+        longer = [number for number, row in enumerate(ids) if len(row) > windows.size]
+        result: dict[int, list[int]] = {}
+        for start in range(0, len(longer), self.predictor.batch_size):
+            part = longer[start : start + self.predictor.batch_size]
+            logits = self.predictor.logits([ids[number] for number in part], [texts[number] for number in part])
+            best = torch.stack(self.predictor.chosen(logits), 1).tolist()
+            result |= dict(zip(part, best, strict=True))
         return result
 
     def _batch(self, ids: Sequence[Sequence[int]], tokens: Sequence[Sequence[Place]]) -> tuple[Tensor, Tensor, Tensor]:
@@ -67,14 +85,19 @@ class TextExplainer(Explainer):
         return padded.to(device), mask.to(device), inside.to(device)
 
     def _explained(
-        self, texts: Sequence[str], tokens: Sequence[Sequence[Place]], ids: Tensor, mask: Tensor, inside: Tensor
-    ) -> list[list[Explanation]]:
+        self, texts: Sequence[str], tokens: Sequence[Sequence[Place]], ids: Tensor, mask: Tensor, inside: Tensor,
+        whole: Mapping[int, Sequence[int]],
+    ) -> list[list[Explanation]]:  # fmt: skip
+        """whole: for rows that are the first window of a text, the class of each head that all windows predict."""
         base = BaseExplanation(self.model.base, texts) if isinstance(self.model.base, TextLinear) else None
         added = {} if base is None else {name: each.to(ids.device) for name, each in base.logits().items()}
         with torch.no_grad():
             network = zip(self.predictor.heads, self.logits(ids, mask), strict=True)
             logits = [own + added.get(head.name, 0) for head, own in network]
             best = [chosen.to(ids.device) for chosen in self.predictor.chosen(logits)]
+            for row, classes in whole.items():
+                for codes, code in zip(best, classes, strict=True):
+                    codes[row] = code
             empty = ids.masked_fill(inside, self.model.spec.pad_id)
         words = [word_places(text) for text in texts]
         result: list[list[Explanation]] = [[] for _ in texts]
@@ -87,7 +110,7 @@ class TextExplainer(Explainer):
                     summed = [sum(pair) for pair in zip(summed, of_base, strict=True)]
                 pairs = tuple((text[a:b], value) for (a, b), value in zip(own, summed, strict=True))
                 label = head.classes[int(best[index][row])]
-                result[row].append(Explanation(head.name, label, pairs, errors[row], text))
+                result[row].append(Explanation(head.name, label, pairs, errors[row], text, row in whole))
         return result
 
     def logits(self, ids: Tensor, mask: Tensor) -> list[Tensor]:

@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from lab.config.schema import Config
+from lab.config.schema import Config, Labelled
+from lab.core.batches import TextSpec, TextWindows
 from lab.core.errors import Mistake, RequestError
 from lab.core.record.run_folder import RunFolder
 from lab.inference.onnx.model import OnnxModel
@@ -21,4 +22,8 @@ def load_model(folder: Path, checkpoint: Literal["best", "last"]) -> tuple[Confi
     if checkpoint != "best":
         problem = "an export has the weights of one checkpoint only"
         raise RequestError(Mistake("checkpoint", problem, "checkpoint=best", checkpoint))
-    return read_config(run), OnnxModel(folder, read_spec(run))
+    config, spec = read_config(run), read_spec(run)
+    windows = None
+    if isinstance(spec, TextSpec) and isinstance(config.data, Labelled) and config.data.max_windows > 1:
+        windows = TextWindows(spec.max_length, config.data.max_windows)
+    return config, OnnxModel(folder, spec, windows)

@@ -13,11 +13,12 @@ from torch import Tensor
 from torch.nn import functional
 
 from lab.cli.optional_packages import missing_packages, not_installed
-from lab.core.batches import QuestionBatch, SeriesBatch, SeriesSpec, Spec, TextBatch
+from lab.core.batches import QuestionBatch, SeriesBatch, SeriesSpec, Spec, TextBatch, TextSpec, TextWindows
 from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.files import Unreadable, regular
 from lab.models.qa.extractive_qa import possible
 from lab.models.qa.spans import log_probabilities
+from lab.models.text.windows import mean_over_windows
 
 MODEL_FILE = "model.onnx"
 WHOLE = "a whole export, made again by export.py"
@@ -26,10 +27,12 @@ WHOLE = "a whole export, made again by export.py"
 class OnnxModel:
     """A graph with inputs `ids`, `mask` (and `segments`), or `values` and `observed`, and outputs per head.
 
+    windows: the graph reads one window of a text; with them a longer text has the mean of the logits of several.
     Raises RequestError if onnxruntime is not installed, or if the file is missing or is no such graph.
     """
 
-    def __init__(self, folder: Path, spec: Spec) -> None:
+    def __init__(self, folder: Path, spec: Spec, windows: TextWindows | None = None) -> None:
+        self.windows = windows
         refuse_if_any(
             not_installed("run", name, value=str(folder)) for name in missing_packages("run= of an ONNX export")
         )
@@ -68,6 +71,12 @@ class OnnxModel:
             padded = {"values": batch.values, "observed": batch.observed}
             return self._run({name: functional.pad(tensor, missing) for name, tensor in padded.items()})
         assert isinstance(batch, TextBatch), f"a {type(batch).__name__}"
+        if self.windows is None or batch.ids.shape[1] <= self.windows.size:
+            return self._of_window(batch)
+        assert isinstance(self.spec, TextSpec), "windows of texts"
+        return mean_over_windows(batch, self.windows, self.spec.pad_id, self._of_window)
+
+    def _of_window(self, batch: TextBatch) -> list[Tensor]:
         return self._run({"ids": batch.ids, "mask": batch.mask})
 
     def _run(self, tensors: dict[str, Tensor]) -> list[Tensor]:
