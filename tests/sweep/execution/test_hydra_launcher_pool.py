@@ -92,10 +92,11 @@ def test_trials_report_through_the_storage_and_the_same_command_resumes(launcher
         ("SIGUSR2", 60, ["scontrol requeue 1_1"]),  # announced long before the time limit: a preemption
         ("SIGUSR2", 5, []),  # a time limit, which submitit lets SLURM repeat max_num_timeout times: 0
         ("SIGTERM", 60, []),
+        ("lost node", 60, ["scontrol requeue 1_1"]),
     ],
 )
 def test_a_trial_that_slurm_interrupts_resumes(name: str, minutes: int, calls: list[str]) -> None:
-    """After a preemption in the same job; else with the study's next batch."""
+    """After a preemption or the loss of a node in the same job; else with the study's next batch."""
     words = [f"hydra.launcher.timeout_min={minutes}", "hydra.launcher.signal_delay_s=60"]
     code, out = run("submitit_slurm", *words, total=2, faults=f'{{"1": "{name}"}}')
     assert code == 0, out

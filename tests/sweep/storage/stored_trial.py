@@ -8,6 +8,7 @@ last.ckpt, so an interrupted trial resumes after them.
 import json
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -48,6 +49,9 @@ def trial(config: DictConfig) -> float:
             time.sleep(0.3 if fault == "slow" else 0.01)
             if fault in ("SIGUSR1", "SIGUSR2", "SIGTERM") and epoch == 2 and begun == 0:
                 signal.raise_signal(getattr(signal, fault))
+            if fault == "lost node" and epoch == 2 and begun == 0:  # SLURM starts the jobs of a lost node again
+                subprocess.run(["scontrol", "requeue", os.environ["FAKE_JOB"]], check=True)
+                os.kill(os.getpid(), signal.SIGKILL)
             value = 100 * config.optimizer.lr + (epoch + 1) / 100
             if reporter is not None:
                 if fault == "unlogged":
