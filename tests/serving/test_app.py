@@ -128,3 +128,26 @@ def test_the_document_names_the_columns(requested: Requested, name: str) -> None
     assert set(document["paths"]) == {"/predict", "/health", "/metrics"}
     statuses = set(document["paths"]["/predict"]["post"]["responses"])
     assert statuses == {"200", "400", "408", "413", "415", "421", "422", "500", "503"}
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        (b'{"rows": [{"title": "pump", "text": "drips", "text": "hums"}]}', "an object has the name 'text' twice"),
+        (b'{"rows": [], "rows": [{"title": "pump", "text": "drips"}]}', "an object has the name 'rows' twice"),
+        ('{"rows": [{"title": "pump", "text": "año"}]}'.encode("latin-1"), "it is not in UTF-8"),
+        (b"[" * 100_000, "its values are nested too deeply"),
+        (b'{"rows": [{"title": "pump", "text": ' + b"1" * 5000 + b"}]}", "Exceeds the limit (4300 digits)"),
+    ],
+)
+def test_a_body_that_json_readers_would_read_in_two_ways_or_not_at_all_says_why(
+    requested: Requested, body: bytes, expected: str
+) -> None:
+    async def use(client: httpx.AsyncClient, _: Current) -> httpx.Response:
+        return await client.post("/predict", content=body, headers={"content-type": "application/json"})
+
+    limits = {"body_kib": 999, "rows": 9, "explained_rows": 2, "text_length": 9999, "time_s": 9.0, "waiting": 9,
+              "connections": 9}  # fmt: skip
+    status, said = reason(on(requested("ngram", limits=limits), use))
+    assert status == 400
+    assert said.startswith(f"the body is no JSON of a request: {expected}")

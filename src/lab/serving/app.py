@@ -19,7 +19,7 @@ from lab.config.schema.commands.serve import ServeRequest
 from lab.core.errors import RequestError
 from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.current import Current
-from lab.serving.guard import SECURITY_HEADERS, Guard
+from lab.serving.guard import SECURITY_HEADERS, Guard, StrictRoute
 from lab.serving.loaded import Query
 from lab.serving.messages import Detail, ErrorBody, Health, answer_body, answer_type, error_body, request_type
 from lab.serving.metrics import Metrics
@@ -65,6 +65,7 @@ def application(request: ServeRequest, current: Current, metrics: Metrics, key: 
         title="lab", version=__version__, description=f"Predictions of {current.model.folder.name}.",
         lifespan=lifespan, docs_url=None, redoc_url=None, redirect_slashes=False,
     )  # fmt: skip
+    app.router.route_class = StrictRoute
     _add_predict(app, request, current, batcher, key)
     _add_state(app, current, metrics, key)
     _add_page(app, current, key)

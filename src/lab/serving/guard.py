@@ -9,13 +9,16 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
+import json
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
+from fastapi.exceptions import HTTPException
+from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.requests import ClientDisconnect
-from starlette.responses import JSONResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lab.serving.messages import error_body
@@ -158,3 +161,43 @@ def _replayed(body: bytes, receive: Receive) -> Receive:
         return first.pop() if first else await receive()
 
     return received
+
+
+class StrictRequest(Request):
+    """A request whose JSON says what is wrong with it, also where Python's reader would take one of two values."""
+
+    async def json(self) -> Any:
+        """The body. Raises HTTPException (400) with the reason; JSONDecodeError has its own."""
+        try:
+            return json.loads(await self.body(), object_pairs_hook=_without_repeats)
+        except json.JSONDecodeError:
+            raise
+        except UnicodeDecodeError:
+            reason = "it is not in UTF-8"
+        except RecursionError:
+            reason = "its values are nested too deeply"
+        except ValueError as error:
+            reason = str(error).partition(";")[0]
+        raise HTTPException(400, f"the body is no JSON of a request: {reason}")
+
+
+class StrictRoute(APIRoute):
+    """A path whose requests are strict."""
+
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """The handler of FastAPI, which gets the request as a strict one."""
+        handler = super().get_route_handler()
+
+        async def strict(request: Request) -> Response:
+            return await handler(StrictRequest(request.scope, request.receive))
+
+        return strict
+
+
+def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in found if names.count(name) > 1)
+        raise ValueError(f"an object has the name {ascii(repeated)[:100]} twice")
+    return found
