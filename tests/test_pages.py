@@ -38,10 +38,10 @@ OTHERS = {
     for text in PAGES.values()
     for block in re.findall(r"```sh\n(.*?)```", text, re.S)
     for line in block.splitlines()
-    if re.match(r"python (train|predict|report|serve)\.py", line)
-    and not re.search(r"--config-dir|=RUN|resume=|test=|plugins=", line)
+    if re.match(r"python (train|predict|report|serve)\.py", line) and "=RUN" not in line
 }
-"""Lines that name no folder or module which the reader has yet to make."""
+MADE = {line for line in OTHERS if re.search(r"--config-dir|plugins=", line)}
+"""Lines that name a folder of recipes or a module, which the test makes."""
 CHECKS = {
     "train.py": ("config", check),
     "predict.py": ("predict", check_predict),
@@ -138,14 +138,35 @@ def test_the_first_line_runs_in_a_process_of_its_own(here: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", sorted(OTHERS))
+@pytest.mark.parametrize("line", sorted(OTHERS - MADE))
 def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
     _, command, *words = shlex.split(line.partition(" > ")[0])
     name, checked = CHECKS[command]
     if "--help" in words:
         assert words == ["--help"] or help_pages.page(words[1:], Config, ROOT / "conf", name, 100)
         return
-    assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
+    settings = [word for word in words if not word.startswith("resume=")]  # the folder of a run that is not there
+    assert mistakes(parse([command, *settings]), ROOT / "conf", name, checked) == []
+
+
+@pytest.mark.parametrize("line", sorted(MADE))
+def test_lines_with_a_folder_of_recipes_or_a_module_of_ones_own_are_sound_requests(
+    line: str, forked: Any, tmp_path: Path
+) -> None:
+    _, command, *words = shlex.split(line)
+    if "--config-dir" in words:
+        recipe = tmp_path / words[words.index("--config-dir") + 1] / "experiment" / "best.yaml"
+        recipe.parent.mkdir(parents=True)
+        recipe.write_text("# @package _global_\noptimizer:\n  lr: 0.003\n")
+    (tmp_path / "my_module.py").write_text(
+        "import lightning.pytorch as pl\n\n\nclass Net(pl.LightningModule):\n    pass\n\n\n"
+        "class Data(pl.LightningDataModule):\n    pass\n"
+    )
+    done = forked(command, *words, "--cfg", "job", folder=tmp_path)
+    assert done.code == 0, done.errors
+    assert "lr: 0.003" in done.output or "_target_: my_module.Net" in done.output
+    spoilt = forked(command, *words, "trainer.max_epoch=1", "--cfg", "job", folder=tmp_path)
+    assert spoilt.code == 2, "the line is checked"
 
 
 @pytest.mark.slow
