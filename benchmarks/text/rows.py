@@ -6,8 +6,8 @@
 process with an empty cache. Streamed runs of more than a million rows read all shards in the first pass and train on
 the first million. A slope is fitted to log(seconds) against log(rows): 1 means that twice the rows cost twice the time;
 beside it the seconds per million rows, fitted with a fixed cost by least squares of relative errors. Writes
-benchmarks/results/rows.json, in which sizes that are not measured again stay, and, unless --quick, docs/img/rows.png;
---draw makes the table and the picture of that file again.
+benchmarks/results/rows.json, in which sizes that are not measured again stay, and, unless --quick, docs/img/rows.png
+and the table of docs/benchmarks.md; --draw makes both of that file again.
 """
 
 import json
@@ -28,6 +28,8 @@ from benchmarks.harness import measuring
 from lab.data.text.maintenance.generator import generate
 
 PICTURE = measuring.ROOT / "docs" / "img" / "rows.png"
+PAGE = measuring.ROOT / "docs" / "benchmarks.md"
+BEGIN, END = "<!-- rows: by benchmarks.text.rows -->", "<!-- /rows -->"
 CHUNK, SHARD, BATCH = 50_000, 250_000, 512
 MOST_TRAINED = 1_000_000 // BATCH
 """Batches of an epoch of more rows."""
@@ -163,6 +165,33 @@ def report(where: str, rows: Rows) -> None:
             print(f"{way} {key}: slope {fit['slope']:.2f}; {cost}")
 
 
+def page_table(where: str, rows: Rows) -> str:
+    """The table of the docs, and the fits."""
+    lines = [
+        "| | rows | wall | CPU | training | all else | peak memory | macro-F1 |", "|---|---|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for way in WAYS:
+        for size in sizes_of(rows, way):
+            turns = rows[f"{way} {size:,}"]
+            seconds = [f"{measuring.middle(turns, key):.0f} s" for key in KEYS[:4]]
+            memory, scores = f"{measuring.middle(turns, 'peak_rss_gib'):.2f} GiB", measuring.f1_cells(turns)
+            trained = "" if size <= 1_000_000 else f" ({MOST_TRAINED * BATCH:,} trained on)"
+            lines.append(f"| {way} | {size:,}{trained} | {' | '.join(seconds)} | {memory} | {scores} |")
+    fits = [
+        f"{way}, {name}: slope {fit['slope']:.2f}, {fit['per_million_s']:.0f} s per million rows"
+        for way, of_way in slopes_of(rows).items()
+        for key, name in (("train_s", "training"), ("rest_s", "all else"))
+        if (fit := of_way.get(key))
+    ]
+    return "\n".join([*lines, "", f"Measured on {where}. Fitted: {'; '.join(fits)}."])
+
+
+def write_page(text: str, page: Path) -> None:
+    """Put a text between the marks of a page."""
+    before, rest = page.read_text(encoding="utf-8").split(BEGIN)
+    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+
+
 def main() -> None:
     parser = measuring.parser(__doc__, repeats=1)
     for way in WAYS:
@@ -171,6 +200,8 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*")
     options, where = measuring.arguments(parser), measuring.machine()
     rows = earlier(options)
+    if options.draw:
+        where = json.loads((measuring.RESULTS / "rows.json").read_text(encoding="utf-8"))["machine"]
     for way in () if options.draw else WAYS:
         for size in [200, 400] if options.quick else getattr(options, way):
             run = partial(measured, size, way, extra=options.overrides)
@@ -179,6 +210,7 @@ def main() -> None:
     report(where, rows)
     if not options.quick:
         picture(rows, PICTURE)
+        write_page(page_table(where, rows), PAGE)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
+
+from lab.data.text.maintenance.generator import generate
 
 SCRIPT = Path(__file__).resolve().parents[2] / "train.py"
 PLAIN = [
@@ -55,3 +59,25 @@ def test_two_devices_have_the_scores_of_one(name: str, tmp_path: Path) -> None:
         assert two[split] == pytest.approx(scores, abs=1e-4, nan_ok=True), split
     if name != "series":  # its limited test has half as many rows in a process with half the batch
         assert tested[1] == pytest.approx(tested[0], abs=1e-4, nan_ok=True)
+
+
+@pytest.mark.slow  # a run of two processes
+def test_streamed_shards_train_in_two_processes(tmp_path: Path) -> None:
+    reports = generate(2001, seed=3)
+    modes = [reports.classes["modo"][code] for code in reports.labels["modo"]]
+    (tmp_path / "shards").mkdir()
+    for number in range(3):
+        part = slice(667 * number, 667 * (number + 1))
+        table = pa.table({"text": reports.texts[part], "modo": modes[part]})
+        pyarrow.parquet.write_table(table, tmp_path / "shards" / f"{number}.parquet", row_group_size=100)
+    words = [
+        *PLAIN, "data=csv", "data.streaming=true", f"data.train={tmp_path / 'shards'}", "data.text=[text]",
+        "data.labels=[modo]", "data.shuffle_buffer=256", "data.batch_size=16", "data.leaks.action=warn", "model=ngram",
+        "trainer.devices=2", "trainer.strategy=ddp",
+    ]  # fmt: skip
+    record(tmp_path / "run", *words)
+    run = json.loads((tmp_path / "run" / "run.json").read_text(encoding="utf-8"))
+    assert run["status"] == "completed"
+    assert run["objective"]["step"] % -(-run["data"]["rows"]["train"] // 32) == 0, "equally many steps in both"
+    assert run["data"]["streaming"]["shards"] == 3
+    assert run["metrics"]["train"]["f1_macro"] > 0.3
