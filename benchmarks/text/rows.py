@@ -183,13 +183,15 @@ def page_table(where: str, rows: Rows) -> str:
         for key, name in (("train_s", "training"), ("rest_s", "all else"))
         if (fit := of_way.get(key))
     ]
-    return "\n".join([*lines, "", f"Measured on {where}. Fitted: {'; '.join(fits)}."])
+    return "\n".join(
+        [*lines, "", f"Measured on {where}.", "Fitted:", *(f"{fit};" for fit in fits[:-1]), f"{fits[-1]}."]
+    )
 
 
 def write_page(text: str, page: Path) -> None:
     """Put a text between the marks of a page."""
     before, rest = page.read_text(encoding="utf-8").split(BEGIN)
-    page.write_text(f"{before}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{text}\n\n{END}{rest.split(END)[1]}", encoding="utf-8")
 
 
 def main() -> None:
