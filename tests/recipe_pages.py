@@ -3,8 +3,9 @@
     python tests/recipe_pages.py NAME ...     runs recipes and puts their output into the pages of both languages
 
 A ```bash block is a list of commands, one a line (or more, with a backslash at the end of a line); a comment that ends
-with `exit code 2` marks a request that is refused. A ```text block is output of the block above it. A shown line is
-expected in the output by its words: numbers and the width of tables may differ between machines, words may not.
+with `exit code 2` marks a request that is refused, and 3 predictions of which some rows have none. A ```text block is
+output of the block above it. A shown line is expected in the output by its words: numbers and the width of tables may
+differ between machines, words may not.
 """
 
 import os
@@ -21,6 +22,7 @@ ROOT = Path(__file__).parent.parent
 ENGLISH, SPANISH = ROOT / "docs" / "recipes", ROOT / "docs" / "es" / "recipes"
 NAMES = sorted(path.stem for path in ENGLISH.glob("*.md"))
 COPIED = ("benchmarks", "conf", "examples", "src", "pyproject.toml", "*.py")
+EXIT_CODE = re.compile(r"# (?:exit code|código de salida) (\d+)$")
 REFUSED = re.compile(r"# (exit code|código de salida) 2$")
 PREAMBLE = """set -uo pipefail
 trap 'kill $(jobs -p) 2>/dev/null' EXIT
@@ -56,7 +58,8 @@ def script(text: str) -> str:
     lines = [PREAMBLE]
     for number, block in enumerate(block for kind, block in blocks(text) if kind == "bash"):
         for command in commands(block):
-            expected = 2 if REFUSED.search(command) else 0
+            code = EXIT_CODE.search(command)
+            expected = int(code[1]) if code else 0
             plain = without_comment(command)
             lines.append(plain if plain.endswith("&") else f"{plain}\nended $? {expected} {shlex.quote(plain)}")
         lines.append(f"echo '@@@ {number}'")
