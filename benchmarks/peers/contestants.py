@@ -74,7 +74,7 @@ def _lab(model: str, fine: str = "") -> Contestant:
         f"lab, `model={model}`", HERE, None, train,
         "python predict.py run=outputs/run input=new.csv output=predictions.csv",
         f"{train} optimizer.lrr=1e-3", "python train.py resume=outputs/run",
-        settings=epochs, quick={"epochs": "1"} if fine else {},
+        settings=epochs, quick={"epochs": "2"} if fine else {},
     )  # fmt: skip
 
 
@@ -87,21 +87,21 @@ CONTESTANTS: dict[str, Contestant] = {
         "python predict.py out/best new.csv predictions.csv",
         _TRAINER.replace("--learning_rate", "--learning_ratee"),
         f"{_TRAINER} --resume_from_checkpoint last", wrong="learning_ratee",
-        checkpoint="out/checkpoint-*/trainer_state.json", settings={"epochs": "3"}, quick={"epochs": "1"},
+        checkpoint="out/checkpoint-*/trainer_state.json", settings={"epochs": "3"}, quick={"epochs": "2"},
     ),
     "lightning_hydra": Contestant(
         "Lightning + Hydra by hand, MiniLM", HERE, "lightning_hydra", "python train.py trainer.max_epochs={epochs}",
         "python predict.py outputs/run/checkpoints/best.ckpt new.csv predictions.csv",
         "python train.py trainer.max_epochs={epochs} model.lrr=1e-3",
         "python train.py trainer.max_epochs={epochs} ckpt_path=outputs/run/checkpoints/last.ckpt",
-        settings={"epochs": "3"}, quick={"epochs": "1"},
+        settings={"epochs": "3"}, quick={"epochs": "2"},
     ),
     "autogluon": Contestant(
         "AutoGluon (tabular)", "autogluon", "autogluon", "python train.py {seconds}",
         "python predict.py model new.csv predictions.csv",
         "sed -i 's/time_limit=/time_limt=/' train.py; python train.py {seconds}", "python train.py {seconds}",
         wrong="time_limt", checkpoint="model/models/*/model.pkl", continues=False,
-        settings={"seconds": "90"}, quick={"seconds": "15"},
+        settings={"seconds": "60"}, quick={"seconds": "25"},
     ),
     "ludwig": Contestant(
         "Ludwig", "ludwig", "ludwig",

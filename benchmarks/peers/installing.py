@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 ENVIRONMENTS: Mapping[str, tuple[str, ...]] = {
-    "autogluon": ("autogluon.tabular[lightgbm,xgboost,catboost]",),
+    "autogluon": ("autogluon.tabular[lightgbm,xgboost,catboost]", "torch"),
     "ludwig": ("ludwig",),
     "azure": ("azure-ai-ml",),
 }

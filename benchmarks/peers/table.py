@@ -15,8 +15,8 @@ WORDS = {
         "score": "macro-F1 (test)", "misspelt": "a misspelt setting",
         "killed": "`kill -9`, then the command that resumes",
         "exit": "exit {rc} after {wall_s} s: `{answer}`", "ignored": "**ran to the end** ({wall_s} s)",
-        "resumed": "{resume_s} s, macro-F1 {f1_macro:.3f}, {equal:.1%} of the labels as without the kill",
-        "again": "trained again, {resume_s} s, macro-F1 {f1_macro:.3f}",
+        "resumed": "continued; {equal:.1%} of the labels as without the kill",
+        "again": "trained again; {equal:.1%} of the labels as without the kill",
         "not_resumed": "exit {rc}: `{answer}`", "failed": "failed: `{failed}`", "missing": "not run",
         "rows": "{data}; {cores} cores, {model}; {date}", "wall": "wall, s", "best": "best val/acc",
         "epochs": "epochs trained", "trials": "trials", "install": "could not be installed here: `{failed}`",
@@ -29,8 +29,8 @@ WORDS = {
         "score": "macro-F1 (prueba)", "misspelt": "un ajuste mal escrito",
         "killed": "`kill -9` y la orden que continúa",
         "exit": "código {rc} a los {wall_s} s: `{answer}`", "ignored": "**llegó hasta el final** ({wall_s} s)",
-        "resumed": "{resume_s} s, macro-F1 {f1_macro:.3f}, {equal:.1%} de las etiquetas como sin la interrupción",
-        "again": "volvió a entrenar, {resume_s} s, macro-F1 {f1_macro:.3f}",
+        "resumed": "continuó; {equal:.1%} de las etiquetas, como sin la interrupción",
+        "again": "volvió a entrenar; {equal:.1%} de las etiquetas, como sin la interrupción",
         "not_resumed": "código {rc}: `{answer}`", "failed": "falló: `{failed}`", "missing": "no se ejecutó",
         "rows": "{data}; {cores} núcleos, {model}; {date}", "wall": "total, s", "best": "mejor val/acc",
         "epochs": "épocas entrenadas", "trials": "pruebas", "install": "no se pudo instalar aquí: `{failed}`",
@@ -100,7 +100,8 @@ def _faults(results: Results, words: Mapping[str, str]) -> str:
         ]
         for key, row in _contestants(results)
     ]
-    return _table([words[name] for name in ("who", "misspelt", "killed")], rows)
+    seen = [row[part] for part in ("killed", "misspelt") for _, row in _contestants(results) if part in row]
+    return _table([words[name] for name in ("who", "misspelt", "killed")], rows) + _about(seen, words)
 
 
 def _misspelt(found: Results | None, words: Mapping[str, str]) -> str:

@@ -150,7 +150,10 @@ RESULTS: dict[str, Any] = {
             "misspelt": {"rc": 2, "wall_s": 1.0, "answer": "a | b", **ABOUT},
             "killed": {"resume_s": 5.0, "f1_macro": 0.8, "equal": 1.0, "rc": 0, **ABOUT},
         },
-        "trainer": {"work": {"failed": "no memory", **ABOUT}, "misspelt": {"rc": 0, "wall_s": 9.0, "answer": "x"}},
+        "trainer": {
+            "work": {"failed": "no memory", **ABOUT},
+            "misspelt": {"rc": 0, "wall_s": 9.0, "answer": "x", **ABOUT},
+        },
     },
     "search": {"runs": {"lab": {"wall_s": 9.0, "lines": 3, "best": 0.5, "epochs": 30, "trials": 10}}, **ABOUT},
     "environments": {"ludwig": {"failed": "ERROR: none"}},
@@ -164,7 +167,7 @@ def test_tables_have_a_line_for_each_contestant_and_stand_in_the_pages(
     made = table.tables(RESULTS, language)
     assert "| 10.0 | 2.0 | 0.800 |" in made["work"]
     assert "no memory" in made["work"]
-    assert made["faults"].count("\n") == 1 + len(CONTESTANTS)
+    assert made["faults"].count("\n|") == 1 + len(CONTESTANTS)
     assert "`a / b`" in made["faults"]
     assert "| lab | 3 | 9.0 | 10 | 30 | 0.5000 |" in made["search"]
     assert "ERROR: none" in made["environments"]
