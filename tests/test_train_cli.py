@@ -23,9 +23,9 @@ import json, runpy, sys, time, types
 from lab.core.errors import Mistake, RequestError, RunError
 
 def train(config, folder, command, sweep, shared):
-    asked = {"folder": str(folder), "command": command, "name": config.run_name, "seed": config.seed,
+    requested = {"folder": str(folder), "command": command, "name": config.run_name, "seed": config.seed,
              "epochs": config.trainer.max_epochs, "sweep": sweep, "torch": "torch" in sys.modules}
-    print(json.dumps(asked), flush=True)
+    print(json.dumps(requested), flush=True)
     if ending == "request":
         raise RequestError([Mistake("data.path", "there is no such file", "data.path=OTHER", "a.csv")])
     if ending == "failure" or (ending == "odd" and config.seed % 2):

@@ -12,21 +12,21 @@ from lab.inference.predict import Done
 from tests.inference import conftest
 from tests.inference.conftest import read_csv, text_rows, write_csv, write_weather
 
-asked, trained = conftest.asked, conftest.trained
+predict_with, trained = conftest.predict_with, conftest.trained
 """Fixtures."""
 
 ROWS = [{"title": title, "text": text, "cause": cause} for title, text, cause, _ in text_rows(6)]
 
 
 def test_a_data_frame_keeps_its_index_and_its_columns(
-    asked: Callable[..., Done], trained: Callable[[str], Path], tmp_path: Path
+    predict_with: Callable[..., Done], trained: Callable[[str], Path], tmp_path: Path
 ) -> None:
     frame = pd.DataFrame(ROWS, index=[f"r{n}" for n in range(len(ROWS))])
     found = lab.load(trained("ngram")).predict(frame, top_k=2, device="cpu")
     assert list(found.index) == list(frame.index)
     assert list(found.columns)[:5] == ["title", "text", "cause_given", "cause", "cause_probability"]
     write_csv(tmp_path / "new.csv", [list(ROWS[0]), *(list(row.values()) for row in ROWS)])
-    asked("ngram", input=tmp_path / "new.csv", top_k=2)
+    predict_with("ngram", input=tmp_path / "new.csv", top_k=2)
     for row, expected in zip(found.to_dict("records"), read_csv(tmp_path / "out.csv"), strict=True):
         assert row["cause"] == expected["cause"]
         assert row["cause_probability"] == pytest.approx(float(expected["cause_probability"]), abs=1e-6)

@@ -92,7 +92,7 @@ def test_schedule_unfreezes_and_freezes_again(tiny: Any, fit: Any) -> None:
 
 
 class Cut(Callback):
-    """Saves a checkpoint after some batch, and where asked ends the run there."""
+    """Saves a checkpoint after some batch, and where requested ends the run there."""
 
     def __init__(self, path: Any, after_batches: int) -> None:
         self.path, self.after = path, after_batches

@@ -1,5 +1,5 @@
 """Trained runs whose training data are deleted, as the tests of predictions have them."""
 
-from ..inference.conftest import asked, trained
+from ..inference.conftest import predict_with, trained
 
-__all__ = ["asked", "trained"]
+__all__ = ["predict_with", "trained"]

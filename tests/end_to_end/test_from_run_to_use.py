@@ -23,7 +23,7 @@ from lab.serving.server import server_of
 
 from ..inference.conftest import CONF, OWN, read_csv, text_rows, write_csv, write_weather
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 Folder = Callable[[str], Path]
 TEXTS = ("ngram", "linear", "encoder", "lora", "qlora", "qdora", "ngram_on_base", "encoder_on_base", "conv", "own_head")
 SERIES = ("series", "lags", "net", "net_on_base")
@@ -94,14 +94,14 @@ def assert_same(given: list[dict[str, Any]], expected: list[dict[str, Any]], tol
 
 @pytest.mark.parametrize("name", [*QUICK, *(pytest.param(n, marks=pytest.mark.slow) for n in ALL if n not in QUICK)])
 def test_a_model_is_predicted_explained_exported_and_served(
-    asked: Ask, trained: Folder, tmp_path: Path, name: str
+    predict_with: PredictWith, trained: Folder, tmp_path: Path, name: str
 ) -> None:
     run, new = trained(name), new_rows(name, tmp_path)
     own = {"plugins": PLUGINS.get(name, [])}
     doubts = {"abstain_below": 0.6, "novelty": True}
-    asked(name, input=new, output=tmp_path / "run.jsonl", **doubts, **own)
+    predict_with(name, input=new, output=tmp_path / "run.jsonl", **doubts, **own)
     expected = cells_of(tmp_path / "run.jsonl")
-    asked(name, input=new, output=tmp_path / "why.csv", explain=True, **own)
+    predict_with(name, input=new, output=tmp_path / "why.csv", explain=True, **own)
     assert any(column.endswith("_attributions") for column in read_csv(tmp_path / "why.csv")[0])
     (page,) = tmp_path.glob("why*.html")
     assert page.stat().st_size > 1000
@@ -114,7 +114,7 @@ def test_a_model_is_predicted_explained_exported_and_served(
     for kind, folder in folders.items():
         tolerance = 1e-4 if kind == "onnx" else 1e-5
         if kind != "run":
-            asked(name, run=folder, input=new, output=tmp_path / f"{kind}.jsonl", **doubts, **own)
+            predict_with(name, run=folder, input=new, output=tmp_path / f"{kind}.jsonl", **doubts, **own)
             assert_same(cells_of(tmp_path / f"{kind}.jsonl"), expected, tolerance)
         with serving(folder, **doubts, **own) as client:
             explains = kind != "onnx"
@@ -129,9 +129,9 @@ def test_a_model_is_predicted_explained_exported_and_served(
 
 
 @pytest.mark.slow
-def test_a_custom_module_is_predicted_and_served(asked: Ask, trained: Folder, tmp_path: Path) -> None:
+def test_a_custom_module_is_predicted_and_served(predict_with: PredictWith, trained: Folder, tmp_path: Path) -> None:
     new = write_csv(tmp_path / "new.csv", [("speed", "load"), (0.1, 0.9), (0.7, 0.8)])
-    asked("custom", input=new, output=tmp_path / "run.jsonl", plugins=[OWN])
+    predict_with("custom", input=new, output=tmp_path / "run.jsonl", plugins=[OWN])
     with serving(trained("custom"), example=str(new), plugins=[OWN]) as client:
         answer = client.post("/predict", json={"rows": [{"speed": 0.1, "load": 0.9}, {"speed": 0.7, "load": 0.8}]})
         assert_same(answer.json()["predictions"], cells_of(tmp_path / "run.jsonl"), 1e-5)

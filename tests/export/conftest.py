@@ -11,9 +11,9 @@ import yaml
 from lab.config.check import check_export
 from lab.export.folder import write_folder
 
-from ..inference.conftest import CONF, asked, decided, read_csv, text_rows, trained, write_csv, write_weather
+from ..inference.conftest import CONF, decided, predict_with, read_csv, text_rows, trained, write_csv, write_weather
 
-__all__ = ["asked", "decided", "read_csv", "text_rows", "trained", "write_csv", "write_weather"]
+__all__ = ["decided", "predict_with", "read_csv", "text_rows", "trained", "write_csv", "write_weather"]
 Export = Callable[..., list[str]]
 
 

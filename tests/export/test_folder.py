@@ -13,29 +13,38 @@ from lab.inference.predict import Done
 
 from .conftest import Export, assert_same_predictions, decided, read_csv
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 
 
 @pytest.mark.parametrize("name", ["ngram", "linear", "encoder", "lora", "questions", "series", "lags"])
 def test_an_export_predicts_what_its_run_predicts(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], trained: Callable[[str], Path], tmp_path: Path, name: str
+    exported: Export,
+    predict_with: PredictWith,
+    rows: Callable[[str], Path],
+    trained: Callable[[str], Path],
+    tmp_path: Path,
+    name: str,
 ) -> None:
     new = rows(name)
-    asked(name, input=new)
+    predict_with(name, input=new)
     exported(name)
     assert not list((tmp_path / "model").rglob("*.ckpt"))
     away = tmp_path / "elsewhere"
     shutil.move(tmp_path / "model", away)
-    asked(name, run=away, input=new, output=tmp_path / "again.csv")
+    predict_with(name, run=away, input=new, output=tmp_path / "again.csv")
     assert_same_predictions(tmp_path / "out.csv", tmp_path / "again.csv", 1e-5)
 
 
 def test_a_decision_rule_goes_with_the_export(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], trained: Callable[[str], Path], tmp_path: Path
+    exported: Export,
+    predict_with: PredictWith,
+    rows: Callable[[str], Path],
+    trained: Callable[[str], Path],
+    tmp_path: Path,
 ) -> None:
     run = decided(Path(shutil.copytree(trained("linear"), tmp_path / "copy")), "cause", [0.0, 99.0])
     exported("linear", run=run)
-    asked("linear", run=tmp_path / "model", input=rows("linear"))
+    predict_with("linear", run=tmp_path / "model", input=rows("linear"))
     assert {row["cause"] for row in read_csv(tmp_path / "out.csv")} == {"wear"}
     assert (
         "share of the training rows)^tau, with tau by head: cause 1." in (tmp_path / "model" / "README.md").read_text()
@@ -88,15 +97,15 @@ def test_what_stops_leaves_nothing(exported: Export, tmp_path: Path, monkeypatch
      ("model.safetensors", None, "does not contain the weights")],
 )  # fmt: skip
 def test_a_damaged_export_is_refused(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path, file: str, content: bytes | None,
-    problem: str,
+    exported: Export, predict_with: PredictWith, rows: Callable[[str], Path], tmp_path: Path, file: str,
+    content: bytes | None, problem: str,
 ) -> None:  # fmt: skip
     exported("ngram")
     (tmp_path / "model" / file).unlink()
     if content is not None:
         (tmp_path / "model" / file).write_bytes(content)
     with pytest.raises(RequestError, match=problem):
-        asked("ngram", run=tmp_path / "model", input=rows("ngram"))
+        predict_with("ngram", run=tmp_path / "model", input=rows("ngram"))
 
 
 def test_links_in_a_run_do_not_lead_out_of_it(exported: Export, trained: Callable[[str], Path], tmp_path: Path) -> None:
@@ -111,8 +120,8 @@ def test_links_in_a_run_do_not_lead_out_of_it(exported: Export, trained: Callabl
 
 
 def test_an_export_has_one_checkpoint(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path
+    exported: Export, predict_with: PredictWith, rows: Callable[[str], Path], tmp_path: Path
 ) -> None:
     exported("ngram")
     with pytest.raises(RequestError, match="one checkpoint only"):
-        asked("ngram", run=tmp_path / "model", input=rows("ngram"), checkpoint="last")
+        predict_with("ngram", run=tmp_path / "model", input=rows("ngram"), checkpoint="last")

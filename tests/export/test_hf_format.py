@@ -17,7 +17,7 @@ from lab.models.text.transformer import quietly
 
 from .conftest import Export, assert_same_answers, decided, read_csv
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 
 
 @pytest.fixture
@@ -35,7 +35,11 @@ def loads(tmp_path: Path) -> Callable[[str, str], Any]:
 
 
 def test_questions_load_with_the_trained_head(
-    exported: Export, asked: Ask, loads: Callable[[str, str], Any], tmp_path: Path, trained: Callable[[str], Path]
+    exported: Export,
+    predict_with: PredictWith,
+    loads: Callable[[str, str], Any],
+    tmp_path: Path,
+    trained: Callable[[str], Path],
 ) -> None:
     lines = exported("questions", format="hf")
     assert "AutoModelForQuestionAnswering" in lines[1]
@@ -43,7 +47,7 @@ def test_questions_load_with_the_trained_head(
     context = "La bomba vibra porque el eje gira suelto."
     source = tmp_path / "new.csv"
     source.write_text(f"question,context\n¿Por qué vibra?,{context}\n", encoding="utf-8")
-    asked("questions", input=source)
+    predict_with("questions", input=source)
     (row,) = read_csv(tmp_path / "out.csv")
     encoded = tokenizer("¿Por qué vibra?", context, return_tensors="pt", return_offsets_mapping=True)
     offsets = encoded.pop("offset_mapping")[0]
@@ -59,14 +63,14 @@ def test_questions_load_with_the_trained_head(
 
 @pytest.mark.parametrize("name", ["lora", pytest.param("encoder", marks=pytest.mark.slow)])
 def test_the_script_classifies_as_the_run_does(
-    exported: Export, asked: Ask, trained: Callable[[str], Path], tmp_path: Path, name: str
+    exported: Export, predict_with: PredictWith, trained: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     run = decided(Path(shutil.copytree(trained(name), tmp_path / "copy")), "cause", [0.0, 99.0])
     lines = exported(name, run=run, format="hf")
     assert "load_classifier.py shows how" in lines[1]
     source = tmp_path / "new.csv"
     source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
-    asked(name, run=run, input=source)
+    predict_with(name, run=run, input=source)
     predicted = read_csv(tmp_path / "out.csv")
     assert [row["cause"] for row in predicted] == ["wear", "wear"], "the class that the rule always chooses"
     with quietly():
@@ -82,7 +86,7 @@ def test_the_script_classifies_as_the_run_does(
 
 
 def test_a_head_of_transformers_loads_with_the_names_of_the_classes(
-    exported: Export, asked: Ask, loads: Callable[[str, str], Any], tmp_path: Path
+    exported: Export, predict_with: PredictWith, loads: Callable[[str, str], Any], tmp_path: Path
 ) -> None:
     lines = exported("own_head", format="hf")
     assert "AutoModelForSequenceClassification" in lines[1]
@@ -93,14 +97,14 @@ def test_a_head_of_transformers_loads_with_the_names_of_the_classes(
     assert model.config.label2id == {"leak": 0, "wear": 1}
     source = tmp_path / "new.csv"
     source.write_text("title,text\npump 1,drips drips\npump 2,noise\n")
-    asked("own_head", input=source)
+    predict_with("own_head", input=source)
     text = (tmp_path / "model" / "README.md").read_text()
     temperature = float(text.split("divided by ")[1].split(" ")[0])
     assert_same_answers(model, tokenizer, temperature, tmp_path / "out.csv")
 
 
 def test_predictions_need_another_format(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path
+    exported: Export, predict_with: PredictWith, rows: Callable[[str], Path], tmp_path: Path
 ) -> None:
     exported("lora", format="hf")
     card = (tmp_path / "model" / "README.md").read_text()
@@ -108,7 +112,7 @@ def test_predictions_need_another_format(
     assert "predict.py" not in card
     assert json.loads((tmp_path / "model" / "export.json").read_text())["format"] == "hf"
     with pytest.raises(RequestError, match="is an export for transformers"):
-        asked("lora", run=tmp_path / "model", input=rows("lora"))
+        predict_with("lora", run=tmp_path / "model", input=rows("lora"))
 
 
 @pytest.mark.parametrize("name", ["ngram", "series"])

@@ -15,7 +15,7 @@ from lab.inference.predict import Done
 
 from .conftest import Export, assert_same_predictions
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 SLOW = ("encoder", "ngram", "linear", "lags", "lora", "own_head", "questions")
 
 
@@ -27,15 +27,15 @@ SLOW = ("encoder", "ngram", "linear", "lags", "lora", "own_head", "questions")
     ],
 )
 def test_the_graph_predicts_what_the_run_predicts(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path, name: str
+    exported: Export, predict_with: PredictWith, rows: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     new = rows(name)
-    asked(name, input=new)
+    predict_with(name, input=new)
     lines = exported(name, format="onnx")
     assert any("largest difference of a logit" in line for line in lines)
     for size in (1, 7, 64):
         output = tmp_path / f"{size}.csv"
-        asked(name, run=tmp_path / "model", input=new, output=output, device="auto", batch_size=size)
+        predict_with(name, run=tmp_path / "model", input=new, output=output, device="auto", batch_size=size)
         assert_same_predictions(tmp_path / "out.csv", output, 2e-5)
     assert not list((tmp_path / "model").glob("*.safetensors"))
     difference = json.loads((tmp_path / "model" / "export.json").read_text())["checked"]["largest_difference"]
@@ -45,7 +45,7 @@ def test_the_graph_predicts_what_the_run_predicts(
 
 
 def test_int8_says_what_it_costs_and_gains(
-    exported: Export, asked: Ask, rows: Callable[[str], Path], tmp_path: Path
+    exported: Export, predict_with: PredictWith, rows: Callable[[str], Path], tmp_path: Path
 ) -> None:
     lines = "\n".join(exported("encoder", format="onnx", int8=True))
     content = json.loads((tmp_path / "model" / "export.json").read_text())
@@ -54,13 +54,15 @@ def test_int8_says_what_it_costs_and_gains(
     assert set(content["cost"]["right"]) == {"cause", "state"}
     assert "test texts of the run: " in lines
     assert "times the rows per second" in lines
-    asked("encoder", run=tmp_path / "model", input=rows("encoder"))
+    predict_with("encoder", run=tmp_path / "model", input=rows("encoder"))
     for key, value in (("checkpoint", "last"), ("explain", True)):
         with pytest.raises(RequestError, match=key):
-            asked("encoder", run=tmp_path / "model", input=rows("encoder"), output=tmp_path / "x.csv", **{key: value})
+            predict_with(
+                "encoder", run=tmp_path / "model", input=rows("encoder"), output=tmp_path / "x.csv", **{key: value}
+            )
     (tmp_path / "model" / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(RequestError, match=r"model\.onnx cannot be read"):
-        asked("encoder", run=tmp_path / "model", input=rows("encoder"), output=tmp_path / "x.csv")
+        predict_with("encoder", run=tmp_path / "model", input=rows("encoder"), output=tmp_path / "x.csv")
 
 
 def test_a_graph_that_differs_is_refused(exported: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

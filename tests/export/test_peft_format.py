@@ -18,7 +18,7 @@ from lab.models.text.transformer import quietly
 from .conftest import Export, assert_same_answers, read_csv
 
 pytestmark = pytest.mark.filterwarnings("ignore:`is_gradient_checkpointing`:FutureWarning")  # in PEFT itself
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 PEFT = {"format": "hf", "adapters": "peft"}
 
 
@@ -37,12 +37,14 @@ def new_texts(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["lora", *(pytest.param(each, marks=pytest.mark.slow) for each in ("dora", "qdora"))])
-def test_the_script_classifies_as_the_run_does(exported: Export, asked: Ask, tmp_path: Path, name: str) -> None:
+def test_the_script_classifies_as_the_run_does(
+    exported: Export, predict_with: PredictWith, tmp_path: Path, name: str
+) -> None:
     exported(name, **PEFT)
     away = tmp_path / "elsewhere"
     shutil.move(tmp_path / "model", away)
     assert {path.name for path in away.iterdir()} >= {"adapter_config.json", "adapter_model.safetensors", "base"}
-    asked(name, input=new_texts(tmp_path / "new.csv"))
+    predict_with(name, input=new_texts(tmp_path / "new.csv"))
     with quietly():
         script = runpy.run_path(str(away / "load_classifier.py"))
     assert type(script["ENCODER"]).__name__ == "PeftModelForFeatureExtraction"
@@ -75,7 +77,7 @@ def test_keys_and_settings_are_those_of_peft(exported: Export, tmp_path: Path) -
     assert json.loads((folder / "export.json").read_text())["adapters"] == "peft"
 
 
-def test_a_head_of_transformers_is_in_the_adapter(exported: Export, asked: Ask, tmp_path: Path) -> None:
+def test_a_head_of_transformers_is_in_the_adapter(exported: Export, predict_with: PredictWith, tmp_path: Path) -> None:
     from transformers import AutoTokenizer
 
     lines = exported("own_head", **PEFT)
@@ -84,7 +86,7 @@ def test_a_head_of_transformers_is_in_the_adapter(exported: Export, asked: Ask, 
     assert model.config.id2label == {0: "leak", 1: "wear"}
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "model")
     temperature = float(lines[2].split("divided by ")[1].split(" ")[0])
-    asked("own_head", input=new_texts(tmp_path / "new.csv"))
+    predict_with("own_head", input=new_texts(tmp_path / "new.csv"))
     assert_same_answers(model, tokenizer, temperature, tmp_path / "out.csv")
 
 

@@ -136,10 +136,10 @@ def _trained(settings: list[str], place: Path) -> Path:
 
 
 @pytest.fixture
-def asked(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]:
-    """Predicts with a trained run: `asked("ngram", input=..., top_k=2)`; the output is `out.csv` unless given."""
+def predict_with(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]:
+    """Predicts with a trained run: `predict_with("ngram", input=...)`, into `out.csv` unless `output` is given."""
 
-    def ask(name: str, **settings: Any) -> Done:
+    def with_run(name: str, **settings: Any) -> Done:
         run = settings.pop("run", None) or trained(name)
         values = {"run": run, "output": tmp_path / "out.csv", "device": "cpu"} | settings
         plain = {key: str(value) if isinstance(value, Path) else value for key, value in values.items()}
@@ -147,7 +147,7 @@ def asked(trained: Callable[[str], Path], tmp_path: Path) -> Callable[..., Done]
         own = {key: value for key, value in defaults.items() if key not in ("defaults", "hydra")}
         return predict(check_predict(own | plain))
 
-    return ask
+    return with_run
 
 
 def predictor_of_run(run: Path) -> Predictor:

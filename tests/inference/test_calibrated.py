@@ -14,7 +14,7 @@ from lab.inference.predict import Done
 
 from .conftest import decided, read_csv, text_rows, write_csv, write_weather
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 Trained = Callable[[str], Path]
 
 
@@ -33,7 +33,7 @@ def copied(run: Path, place: Path) -> Path:
 
 @pytest.mark.parametrize("name", ["ngram", "series", "questions"])
 def test_probabilities_are_those_of_the_temperature_and_classes_stay(
-    asked: Ask, trained: Trained, tmp_path: Path, name: str
+    predict_with: PredictWith, trained: Trained, tmp_path: Path, name: str
 ) -> None:
     run, new = copied(trained(name), tmp_path), inputs(name, tmp_path)
     content = RunFolder(run).read_calibration()
@@ -44,7 +44,7 @@ def test_probabilities_are_those_of_the_temperature_and_classes_stay(
     for temperature in (0.02, 1.0, 50.0):
         heads = dict.fromkeys(content["temperatures"], temperature)
         RunFolder(run).write_calibration(content | {"temperatures": heads})
-        done = asked(name, run=run, input=new, output=tmp_path / f"{temperature}.csv")
+        done = predict_with(name, run=run, input=new, output=tmp_path / f"{temperature}.csv")
         assert not any("calibrated" in line for line in done.lines)
         results[temperature] = read_csv(tmp_path / f"{temperature}.csv")
     head = next(column[: -len("_probability")] for column in results[1.0][0] if column.endswith("_probability"))
@@ -55,12 +55,12 @@ def test_probabilities_are_those_of_the_temperature_and_classes_stay(
 
 
 def test_the_test_rows_of_the_run_have_the_probabilities_of_a_prediction(
-    asked: Ask, trained: Trained, tmp_path: Path
+    predict_with: PredictWith, trained: Trained, tmp_path: Path
 ) -> None:
     run = trained("ngram")
     tested = pq.read_table(run / "test_predictions.parquet").to_pylist()
     new = write_csv(tmp_path / "new.csv", [("title", "text"), *((row["text"], "") for row in tested)])
-    asked("ngram", input=new)
+    predict_with("ngram", input=new)
     for row, before in zip(read_csv(tmp_path / "out.csv"), tested, strict=True):
         for head in ("cause", "state"):
             assert row[head] == before[f"{head}_predicted"]
@@ -69,7 +69,7 @@ def test_the_test_rows_of_the_run_have_the_probabilities_of_a_prediction(
 
 @pytest.mark.parametrize("name", ["ngram", "series"])
 def test_a_decision_rule_changes_classes_and_no_probability(
-    asked: Ask, trained: Trained, tmp_path: Path, name: str
+    predict_with: PredictWith, trained: Trained, tmp_path: Path, name: str
 ) -> None:
     run, new = copied(trained(name), tmp_path), inputs(name, tmp_path)
     spec = RunFolder(run).read_spec()["heads"][0]
@@ -77,7 +77,9 @@ def test_a_decision_rule_changes_classes_and_no_probability(
     tables = []
     for offsets in ([0.0, 0.0], [0.0, 99.0]):
         decided(run, head, offsets)
-        asked(name, run=run, input=new, output=tmp_path / f"{offsets[1]}.csv", top_k=2, abstain_below=0.5, explain=True)
+        predict_with(
+            name, run=run, input=new, output=tmp_path / f"{offsets[1]}.csv", top_k=2, abstain_below=0.5, explain=True
+        )
         tables.append(read_csv(tmp_path / f"{offsets[1]}.csv"))
     assert {row[head] for row in tables[1]} == {second}
     assert len({row[head] for row in tables[0]}) == 2, "both classes are predicted without the rule"
@@ -88,26 +90,28 @@ def test_a_decision_rule_changes_classes_and_no_probability(
         assert (own[f"{head}_attributions"] == plain[f"{head}_attributions"]) == (plain[head] == second)
 
 
-def test_offsets_of_other_classes_are_refused(asked: Ask, trained: Trained, tmp_path: Path) -> None:
+def test_offsets_of_other_classes_are_refused(predict_with: PredictWith, trained: Trained, tmp_path: Path) -> None:
     run = decided(copied(trained("ngram"), tmp_path), "cause", [0.0, 1.0, 2.0])
     with pytest.raises(RequestError, match="3 offsets for 2 classes of cause"):
-        asked("ngram", run=run, input=inputs("ngram", tmp_path))
+        predict_with("ngram", run=run, input=inputs("ngram", tmp_path))
 
 
-def test_a_run_of_an_older_version_says_that_it_is_not_calibrated(asked: Ask, trained: Trained, tmp_path: Path) -> None:
+def test_a_run_of_an_older_version_says_that_it_is_not_calibrated(
+    predict_with: PredictWith, trained: Trained, tmp_path: Path
+) -> None:
     run, new = copied(trained("ngram"), tmp_path), inputs("ngram", tmp_path)
     RunFolder(run).calibration.unlink()
-    lines = [line for line in asked("ngram", run=run, input=new).lines if "not calibrated" in line]
+    lines = [line for line in predict_with("ngram", run=run, input=new).lines if "not calibrated" in line]
     assert len(lines) == 1
     assert f"test={run}" in lines[0]
 
 
 @pytest.mark.parametrize("content", ["{", json.dumps({"temperatures": {"cause": -1}, "not_fitted": {}}), "[]"])
 def test_a_damaged_calibration_is_refused_before_anything_is_written(
-    asked: Ask, trained: Trained, tmp_path: Path, content: str
+    predict_with: PredictWith, trained: Trained, tmp_path: Path, content: str
 ) -> None:
     run, new = copied(trained("ngram"), tmp_path), inputs("ngram", tmp_path)
     RunFolder(run).calibration.write_text(content)
     with pytest.raises(RequestError, match=r"calibration.json cannot be read"):
-        asked("ngram", run=run, input=new)
+        predict_with("ngram", run=run, input=new)
     assert not (tmp_path / "out.csv").exists()

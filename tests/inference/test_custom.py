@@ -19,32 +19,34 @@ CPU = torch.device("cpu")
 ROWS = [(0.1 * n, 0.05 * n, f"m{n}") for n in range(20)]
 
 
-def test_the_columns_of_predict_step_are_the_columns_of_predictions(asked: Callable[..., Done], tmp_path: Path) -> None:
+def test_the_columns_of_predict_step_are_the_columns_of_predictions(
+    predict_with: Callable[..., Done], tmp_path: Path
+) -> None:
     new = write_csv(tmp_path / "new.csv", [("velocidad", "load", "name"), *ROWS])
     with new.open("a") as file:
         file.write("only two,cells\n")
     settings = {"input": new, "columns": {"speed": "velocidad"}}
-    done = asked("custom", **settings, batch_size=6)
+    done = predict_with("custom", **settings, batch_size=6)
     whole = read_csv(tmp_path / "out.csv")
     assert done.rows == 21
     assert list(whole[0]) == ["velocidad", "load", "name", "heat", "state"]
     assert [row["name"] for row in whole[:-1]] == [row[2] for row in ROWS]
     assert [row["heat"] for row in whole].index("") == 20
     assert {row["state"] for row in whole[:-1]} <= {"hot", "cold"}
-    asked("custom", **settings, batch_size=1, output=tmp_path / "alone.csv")
+    predict_with("custom", **settings, batch_size=1, output=tmp_path / "alone.csv")
     for row, alone in zip(whole[:-1], read_csv(tmp_path / "alone.csv")[:-1], strict=True):
         assert float(row["heat"]) == pytest.approx(float(alone["heat"]), abs=1e-5)
     with new.open() as file:
         assert len(list(csv.reader(file))) == 22
 
 
-def test_a_column_that_the_module_reads_and_the_input_lacks(asked: Callable[..., Done], tmp_path: Path) -> None:
+def test_a_column_that_the_module_reads_and_the_input_lacks(predict_with: Callable[..., Done], tmp_path: Path) -> None:
     new = write_csv(tmp_path / "new.csv", [("speed", "name"), (1, "a")])
     with pytest.raises(RequestError, match="has no column 'load'") as caught:
-        asked("custom", input=new)
+        predict_with("custom", input=new)
     assert "columns={load: COLUMN}" in str(caught.value)
     with pytest.raises(RequestError, match="no row that can be read"):
-        asked("custom", input=write_csv(tmp_path / "bad.csv", [("speed", "load")]))
+        predict_with("custom", input=write_csv(tmp_path / "bad.csv", [("speed", "load")]))
     assert not (tmp_path / "out.csv").exists()
 
 

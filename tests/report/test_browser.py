@@ -32,7 +32,7 @@ def browser() -> Iterator:
 
 @pytest.fixture
 def open_page(browser, made_up: Path) -> Iterator:
-    """Opens the report offline; at the end no error may have been printed and nothing asked of a network."""
+    """Opens the report offline; at the end no error may have been printed and nothing requested from a network."""
     problems: list[str] = []
     contexts = []
 

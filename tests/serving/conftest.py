@@ -10,9 +10,9 @@ import yaml
 from lab.config.check import check_serve
 from lab.config.schema.commands.serve import ServeRequest
 
-from ..inference.conftest import CONF, asked, read_csv, text_rows, trained, write_csv, write_weather
+from ..inference.conftest import CONF, predict_with, read_csv, text_rows, trained, write_csv, write_weather
 
-__all__ = ["asked", "read_csv", "text_rows", "trained", "write_csv", "write_weather"]
+__all__ = ["predict_with", "read_csv", "text_rows", "trained", "write_csv", "write_weather"]
 
 
 @pytest.fixture

@@ -37,9 +37,9 @@ def same(given: dict[str, Any], expected: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("name", ["ngram", "encoder", "lora"])
-def test_texts_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path, name: str) -> None:
+def test_texts_have_the_cells_of_predict(predict_with: Any, requested: Requested, tmp_path: Path, name: str) -> None:
     rows = [(title, text) for title, text, *_ in text_rows(3)]
-    asked(name, input=write_csv(tmp_path / "new.csv", [("title", "text"), *rows]), output=tmp_path / "out.jsonl")
+    predict_with(name, input=write_csv(tmp_path / "new.csv", [("title", "text"), *rows]), output=tmp_path / "out.jsonl")
     expected = rows_of(tmp_path / "out.jsonl")
     model = load(requested(name))
     bodies = [{"title": title, "text": text, "cause": "leak", "more": 1} for title, text in rows]
@@ -53,9 +53,9 @@ def test_texts_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_p
     assert set(none.predictions[0].values()) == {None}
 
 
-def test_questions_have_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+def test_questions_have_the_cells_of_predict(predict_with: Any, requested: Requested, tmp_path: Path) -> None:
     rows = [("¿Qué vibra?", "La bomba P-101 vibra desde ayer."), ("", "La bomba."), ("¿Qué?", "Se cambió el sello.")]
-    asked("questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]),
+    predict_with("questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]),
           output=tmp_path / "out.jsonl")  # fmt: skip
     (answer,) = answers(
         load(requested("questions")).answer([Query([{"question": one, "context": other} for one, other in rows])])
@@ -65,9 +65,9 @@ def test_questions_have_the_cells_of_predict(asked: Any, requested: Requested, t
     assert answer.rejected == {1: "has no question"}
 
 
-def test_a_table_of_series_has_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+def test_a_table_of_series_has_the_cells_of_predict(predict_with: Any, requested: Requested, tmp_path: Path) -> None:
     file = write_weather(tmp_path / "new.csv", hours=30)
-    asked("series", input=file, output=tmp_path / "out.jsonl")
+    predict_with("series", input=file, output=tmp_path / "out.jsonl")
     model = load(requested("series"))
     table = [{name: cell if name in ("hour", "station") else float(cell) if cell else None
               for name, cell in row.items()} for row in read_csv(file)]  # fmt: skip
@@ -113,11 +113,11 @@ def served_machine(requested: Requested, tmp_path: Path, **settings: Any) -> Loa
     return load(requested("custom", plugins=["tests.inference.own_module"], **({"example": str(example)} | settings)))
 
 
-def test_a_custom_module_has_the_cells_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+def test_a_custom_module_has_the_cells_of_predict(predict_with: Any, requested: Requested, tmp_path: Path) -> None:
     model = served_machine(requested, tmp_path)
     rows = [{"speed": 0.1 * n, "load": 1 - 0.2 * n, "note": "y"} for n in range(6)]
     new = write_csv(tmp_path / "new.csv", [("speed", "load"), *((row["speed"], row["load"]) for row in rows)])
-    asked("custom", input=new, output=tmp_path / "out.jsonl", plugins=["tests.inference.own_module"])
+    predict_with("custom", input=new, output=tmp_path / "out.jsonl", plugins=["tests.inference.own_module"])
     assert model.intake.needed == ("speed", "load", "note")
     assert [field.name for field in model.columns] == ["heat", "state"]
     first, second = answers(
@@ -147,11 +147,11 @@ def test_examples_that_are_refused(
     assert [mistake.key for mistake in error.value.mistakes] == [key]
 
 
-def test_columns_of_doubt_are_those_of_predict(asked: Any, requested: Requested, tmp_path: Path) -> None:
+def test_columns_of_doubt_are_those_of_predict(predict_with: Any, requested: Requested, tmp_path: Path) -> None:
     rows = [("pump 1", "drips drips"), ("qqq", "zzz yyy xxx"), ("", "")]
     file = write_csv(tmp_path / "new.csv", [("title", "text"), *rows])
     doubts = {"abstain_below": 0.6, "novelty": True}
-    asked("ngram", input=file, output=tmp_path / "out.jsonl", **doubts)
+    predict_with("ngram", input=file, output=tmp_path / "out.jsonl", **doubts)
     model = load(requested("ngram", **doubts))
     kinds = {field.name: field.kind for field in model.columns}
     assert (kinds["cause_abstain"], kinds["unlike_training"]) == ("yes or no", "text")

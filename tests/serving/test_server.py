@@ -90,10 +90,10 @@ def test_it_listens_on_this_machine_alone(served: Served) -> None:
     assert served.url.startswith("http://127.0.0.1:")
 
 
-def test_the_cells_are_those_of_predict(served: Served, asked: Any, tmp_path: Path) -> None:
+def test_the_cells_are_those_of_predict(served: Served, predict_with: Any, tmp_path: Path) -> None:
     rows = [(title, text) for title, text, *_ in text_rows(4)]
-    asked("ngram", input=write_csv(tmp_path / "new.csv", [("title", "text"), *rows]), output=tmp_path / "out.jsonl",
-          top_k=2)  # fmt: skip
+    new = write_csv(tmp_path / "new.csv", [("title", "text"), *rows])
+    predict_with("ngram", input=new, output=tmp_path / "out.jsonl", top_k=2)
     expected = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
     with served.client() as client:
         answer = client.post("/predict", json={"rows": [{"title": one, "text": other} for one, other in rows]})
@@ -123,7 +123,7 @@ REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
     "rebound name": (421, {"headers": {"host": "rebound.example"}}, "allowed_hosts"),
     "body": (413, {"content": b" " * 20_000, "headers": {"content-type": "application/json"}}, "16 KiB"),
     "no JSON": (400, {"content": b"{", "headers": {"content-type": "application/json"}}, "no JSON"),
-    "nested": (400, {"content": b"[" * 9_000, "headers": {"content-type": "application/json"}}, "parsing the body"),
+    "nested": (400, {"content": b"[" * 9_000, "headers": {"content-type": "application/json"}}, "nested too deeply"),
     "type": (415, {"content": b"rows", "headers": {"content-type": "text/plain"}}, "application/json"),
     "rows": (422, {"json": {"rows": [ROW] * 21}}, "at most 20"),
     "no rows": (422, {"json": {"rows": []}}, "at least 1"),

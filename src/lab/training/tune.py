@@ -25,7 +25,7 @@ BATCH_SIZE, LR, HEAD_LR = "data.batch_size", "optimizer.lr", "optimizer.head_lr"
 
 
 def search(config: Config, material: Material, where: Hardware, run: RunFolder) -> dict[str, dict[str, Any]]:
-    """Run the enabled finders; return {key: {asked, used}}. Raises RunError when a finder has no result."""
+    """Run the enabled finders; return {key: {requested, used}}. Raises RunError when a finder has no result."""
     results: dict[str, dict[str, Any]] = {}
     model, settings = material.model, config.callbacks
     if not (settings.batch_finder.enabled or settings.lr_finder.enabled):
@@ -76,7 +76,6 @@ def _find_batch_size(config: Config, material: Material, where: Hardware) -> int
     def make_batch(size: int) -> Batch:
         return material.data.longest(size).to(where.device)
 
-    assert isinstance(config.data, Data), "only a task of lab has a batch size that can change"
     assert isinstance(config.data, Data), "only a task of lab has a batch size that can change"
     limit = config.callbacks.batch_finder.max_batch_size
     loss, start = _loss(material, where), config.data.batch_size

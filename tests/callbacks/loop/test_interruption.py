@@ -1,4 +1,4 @@
-"""A stop in a fit: at the next place where a checkpoint is exact, within its patience, at once when asked twice."""
+"""A stop in a fit: at the next place where a checkpoint is exact, within its patience, at once when requested twice."""
 
 import os
 import signal

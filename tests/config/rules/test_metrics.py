@@ -6,14 +6,14 @@ import pytest
 
 from lab.config.rules import contradictions
 from lab.config.rules.metrics import NAMES, is_known
-from lab.config.rules.tasks import ASKED, LABELLED, SERIES
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.models.metrics import NAMES as CLASS_SCORES
 from lab.training.tasks.question_answering import METRICS
 
 
 def test_the_names_are_those_that_are_logged() -> None:
     assert {*NAMES[LABELLED]} == {*NAMES[SERIES]} == {*CLASS_SCORES, "loss", "auc"}
-    assert {*NAMES[ASKED]} == {*METRICS}
+    assert {*NAMES[QUESTIONS]} == {*METRICS}
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What questions cannot be asked with is named with a remedy."""
+"""What a task of questions cannot take is named with a remedy."""
 
 from pathlib import Path
 

@@ -18,7 +18,7 @@ from lab.inference.predict import Done
 from lab.inference.winner import find_run
 from tests.inference.conftest import read_csv, write_csv
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 
 
 def kept(run: Path, folder: Path) -> Path:
@@ -53,11 +53,11 @@ def mlflow_store(trained: Callable[[str], Path], tmp_path: Path, monkeypatch: py
     return str(run.run_id)
 
 
-def test_models_of_mlflow_predict(mlflow_store: str, asked: Ask, new: Path, tmp_path: Path) -> None:
-    asked("ngram", input=new)
+def test_models_of_mlflow_predict(mlflow_store: str, predict_with: PredictWith, new: Path, tmp_path: Path) -> None:
+    predict_with("ngram", input=new)
     expected = read_csv(tmp_path / "out.csv")
     for number, address in enumerate(("models:/avisos/1", "models:/avisos@best", f"runs:/{mlflow_store}/model")):
-        asked("ngram", run=address, input=new, output=tmp_path / f"{number}.csv")
+        predict_with("ngram", run=address, input=new, output=tmp_path / f"{number}.csv")
         assert read_csv(tmp_path / f"{number}.csv") == expected
     with pytest.raises(RequestError, match="cannot be fetched"):
         find_run("models:/avisos/9")
@@ -75,7 +75,11 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path, monkeypatch: pyte
 
 
 def test_an_artifact_of_wandb_predicts(
-    asked: Ask, trained: Callable[[str], Path], new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: PredictWith,
+    trained: Callable[[str], Path],
+    new: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """W&B's server is replaced: an artifact that is downloaded is the folder that was registered."""
     wandb = pytest.importorskip("wandb")
@@ -93,7 +97,7 @@ def test_an_artifact_of_wandb_predicts(
             return Artifact()
 
     monkeypatch.setattr(wandb, "Api", Api)
-    assert asked("ngram", run="wandb:me/lab/avisos:v1", input=new).rows == 1
+    assert predict_with("ngram", run="wandb:me/lab/avisos:v1", input=new).rows == 1
     with pytest.raises(RequestError, match="artifact not found"):
         find_run("wandb:me/lab/avisos:v9")
     assert wanted == ["me/lab/avisos:v1", "me/lab/avisos:v9"]

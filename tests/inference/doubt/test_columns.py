@@ -22,7 +22,7 @@ from lab.training.tasks.select import load_data
 
 from ..conftest import CONF, predictor_of_run, read_csv, text_rows, write_csv, write_weather
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 Trained = Callable[[str], Path]
 
 
@@ -31,11 +31,13 @@ def new(tmp_path: Path) -> Path:
     return write_csv(tmp_path / "new.csv", [("title", "text"), *(row[:2] for row in text_rows(20)), ("", "")])
 
 
-def test_rows_below_the_probability_are_marked_for_a_person(asked: Ask, new: Path, tmp_path: Path) -> None:
-    asked("ngram", input=new, output=tmp_path / "plain.csv")
+def test_rows_below_the_probability_are_marked_for_a_person(
+    predict_with: PredictWith, new: Path, tmp_path: Path
+) -> None:
+    predict_with("ngram", input=new, output=tmp_path / "plain.csv")
     plain = read_csv(tmp_path / "plain.csv")[:-1]
     limit = sorted(float(row["state_probability"]) for row in plain)[10]
-    done = asked("ngram", input=new, abstain_below=limit)
+    done = predict_with("ngram", input=new, abstain_below=limit)
     rows = read_csv(tmp_path / "out.csv")
     assert list(rows[0])[-2:] == ["cause_abstain", "state_abstain"]
     assert rows[-1]["state_abstain"] == "", "a row without a prediction is in the side file"
@@ -50,11 +52,11 @@ def test_rows_below_the_probability_are_marked_for_a_person(asked: Ask, new: Pat
 
 
 @pytest.mark.parametrize("name", ["series", "questions"])
-def test_windows_and_answers_are_marked_too(asked: Ask, tmp_path: Path, name: str) -> None:
+def test_windows_and_answers_are_marked_too(predict_with: PredictWith, tmp_path: Path, name: str) -> None:
     questions = [("question", "context"), *((f"Where {n}?", f"On day {n} the pump was here.") for n in range(5))]
     file = tmp_path / "in.csv"
     write_weather(file, hours=60) if name == "series" else write_csv(file, questions)
-    done = asked(name, input=file, abstain_below=1.0, output=tmp_path / "out.parquet")
+    done = predict_with(name, input=file, abstain_below=1.0, output=tmp_path / "out.parquet")
     table = pq.read_table(tmp_path / "out.parquet")
     column = next(each for each in table.column_names if each.endswith("_abstain"))
     assert str(table.schema.field(column).type) == "bool"
@@ -62,9 +64,11 @@ def test_windows_and_answers_are_marked_too(asked: Ask, tmp_path: Path, name: st
 
 
 @pytest.mark.parametrize("value", [0, 1.5, -0.1, "high"])
-def test_a_limit_that_is_no_probability_is_refused(asked: Ask, new: Path, tmp_path: Path, value: object) -> None:
+def test_a_limit_that_is_no_probability_is_refused(
+    predict_with: PredictWith, new: Path, tmp_path: Path, value: object
+) -> None:
     with pytest.raises(RequestError, match="abstain_below"):
-        asked("ngram", input=new, abstain_below=value)
+        predict_with("ngram", input=new, abstain_below=value)
     assert not (tmp_path / "out.csv").exists()
 
 
@@ -79,37 +83,37 @@ def test_a_model_without_probabilities_cannot_abstain(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["ngram", "encoder"])
 def test_garbage_is_flagged_far_more_often_than_texts_like_those_of_training(
-    asked: Ask, new: Path, tmp_path: Path, name: str
+    predict_with: PredictWith, new: Path, tmp_path: Path, name: str
 ) -> None:
-    done = asked(name, input=new, novelty=True)
+    done = predict_with(name, input=new, novelty=True)
     like = [bool(row["unlike_training"]) for row in read_csv(tmp_path / "out.csv")[:-1]]
     assert f"{sum(like)} of 40 rows are unlike the training rows: unlike_training has the reason" in done.lines
     draw = random.Random(0)
     words = ["".join(draw.choices(string.ascii_lowercase, k=8)) for _ in range(200)]
     texts = [("", " ".join(draw.choices(words, k=6))) for _ in range(40)]
-    asked(name, input=write_csv(tmp_path / "odd.csv", [("title", "text"), *texts]), output=tmp_path / "odd.out.csv",
-          novelty=True)  # fmt: skip
+    odd_file = write_csv(tmp_path / "odd.csv", [("title", "text"), *texts])
+    predict_with(name, input=odd_file, output=tmp_path / "odd.out.csv", novelty=True)
     odd = [row["unlike_training"] for row in read_csv(tmp_path / "odd.out.csv")]
     assert sum(like) <= 8
     assert sum(map(bool, odd)) >= 36
     assert all("limit" in reason for reason in odd if reason)
 
 
-def test_weather_of_another_planet_is_flagged(asked: Ask, tmp_path: Path) -> None:
+def test_weather_of_another_planet_is_flagged(predict_with: PredictWith, tmp_path: Path) -> None:
     file = write_weather(tmp_path / "weather.csv", hours=100)
-    asked("series", input=file, novelty=True)
+    predict_with("series", input=file, novelty=True)
     like = [bool(row["unlike_training"]) for row in read_csv(tmp_path / "out.csv")]
     header, *rows = [line.split(",") for line in file.read_text().splitlines()]
     place = header.index("temperature")
     hot = [header, *([*row[:place], str(float(row[place]) + 200), *row[place + 1 :]] for row in rows)]
-    asked("series", input=write_csv(tmp_path / "hot.csv", hot), output=tmp_path / "hot.out.csv", novelty=True)
+    predict_with("series", input=write_csv(tmp_path / "hot.csv", hot), output=tmp_path / "hot.out.csv", novelty=True)
     odd = [row["unlike_training"] for row in read_csv(tmp_path / "hot.out.csv")]
     assert sum(like) <= len(like) * 0.1
     assert all("outside the range of the training values" in reason for reason in odd)
 
 
 def test_questions_of_another_kind_are_flagged_and_those_of_validation_are_not(
-    asked: Ask, trained: Trained, tmp_path: Path
+    predict_with: PredictWith, trained: Trained, tmp_path: Path
 ) -> None:
     """Validation questions are so few that none is beyond a limit, if the fit and the prediction measure the same; one
     may be by rounding, since its batch is another."""
@@ -117,25 +121,27 @@ def test_questions_of_another_kind_are_flagged_and_those_of_validation_are_not(
     part = load_data(load_run(run.path)[0], run, False, fresh=False).corpus.splits["val"]
     pairs = [(question.text, part.contexts[question.context]) for question in part.questions]
     file = write_csv(tmp_path / "known.csv", [("question", "context"), *pairs])
-    asked("questions", input=file, novelty=True)
+    predict_with("questions", input=file, novelty=True)
     assert len([row for row in read_csv(tmp_path / "out.csv") if row["unlike_training"]]) <= 1
     draw = random.Random(0)
     words = ["".join(draw.choices(string.ascii_lowercase, k=8)) for _ in range(50)]
     odd_pairs = [(" ".join(draw.choices(words, k=2)), " ".join(draw.choices(words, k=30))) for _ in range(20)]
-    asked("questions", input=write_csv(tmp_path / "odd.csv", [("question", "context"), *odd_pairs]),
+    predict_with("questions", input=write_csv(tmp_path / "odd.csv", [("question", "context"), *odd_pairs]),
           output=tmp_path / "odd.out.csv", novelty=True)  # fmt: skip
     odd = [row["unlike_training"] for row in read_csv(tmp_path / "odd.out.csv")]
     assert sum(map(bool, odd)) == 20
     assert "tokens are new or rare in the training texts" in odd[0]
 
 
-def test_a_run_without_limits_is_refused_with_a_remedy(asked: Ask, trained: Trained, new: Path, tmp_path: Path) -> None:
+def test_a_run_without_limits_is_refused_with_a_remedy(
+    predict_with: PredictWith, trained: Trained, new: Path, tmp_path: Path
+) -> None:
     run = Path(shutil.copytree(trained("ngram"), tmp_path / "run"))
     content = RunFolder(run).read_calibration()
     assert content is not None
     RunFolder(run).write_calibration(content | {"novelty": None})
     with pytest.raises(RequestError, match="has no limits of novelty") as raised:
-        asked("ngram", run=run, input=new, novelty=True)
+        predict_with("ngram", run=run, input=new, novelty=True)
     assert "novelty=false" in str(raised.value)
     assert not (tmp_path / "out.csv").exists()
 
@@ -162,7 +168,7 @@ def test_two_columns_of_one_name_are_refused(name: str, settings: dict[str, obje
 
 
 def test_a_prediction_with_two_columns_of_one_name_writes_nothing(
-    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: PredictWith, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = TextPredictor.__init__
 
@@ -173,7 +179,7 @@ def test_a_prediction_with_two_columns_of_one_name_writes_nothing(
 
     monkeypatch.setattr(TextPredictor, "__init__", renamed)
     with pytest.raises(RequestError, match=r"abstain_below.*cause_abstain"):
-        asked("ngram", input=new, abstain_below=0.7)
+        predict_with("ngram", input=new, abstain_below=0.7)
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 

@@ -15,7 +15,7 @@ from lab.inference.predict import Done
 
 from ..conftest import read_csv, text_rows, write_csv
 
-Ask = Callable[..., Done]
+PredictWith = Callable[..., Done]
 COLUMNS = ["cause_attributions", "cause_attribution_error", "state_attributions", "state_attribution_error"]
 
 
@@ -26,9 +26,11 @@ def new(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", ["ngram", "lora"])
-def test_columns_and_page_beside_the_predictions(asked: Ask, new: Path, tmp_path: Path, name: str) -> None:
-    asked(name, input=new, output=tmp_path / "plain.csv")
-    done = asked(name, input=new, explain=True)
+def test_columns_and_page_beside_the_predictions(
+    predict_with: PredictWith, new: Path, tmp_path: Path, name: str
+) -> None:
+    predict_with(name, input=new, output=tmp_path / "plain.csv")
+    done = predict_with(name, input=new, explain=True)
     rows = read_csv(tmp_path / "out.csv")
     assert list(rows[0])[-4:] == COLUMNS
     assert [{key: row[key] for key in row if key not in COLUMNS} for row in rows] == read_csv(tmp_path / "plain.csv")
@@ -51,15 +53,15 @@ def test_columns_and_page_beside_the_predictions(asked: Ask, new: Path, tmp_path
     assert f"the explanations in {tmp_path / 'out.explained.html'}" in done.lines
 
 
-def test_a_continued_output_says_which_rows_the_page_has(asked: Ask, new: Path, tmp_path: Path) -> None:
+def test_a_continued_output_says_which_rows_the_page_has(predict_with: PredictWith, new: Path, tmp_path: Path) -> None:
     page = tmp_path / "more.html"
-    done = asked("ngram", input=new, explain=True, explain_page=page, resume_output=True)
+    done = predict_with("ngram", input=new, explain=True, explain_page=page, resume_output=True)
     assert f"the explanations of the rows that this command has written in {page}" in done.lines
 
 
-def test_parquet_and_json_lines(asked: Ask, new: Path, tmp_path: Path) -> None:
-    asked("ngram", input=new, output=tmp_path / "a.parquet", explain=True, explain_page=tmp_path / "a.html")
-    asked("ngram", input=new, output=tmp_path / "b.jsonl", explain=True)
+def test_parquet_and_json_lines(predict_with: PredictWith, new: Path, tmp_path: Path) -> None:
+    predict_with("ngram", input=new, output=tmp_path / "a.parquet", explain=True, explain_page=tmp_path / "a.html")
+    predict_with("ngram", input=new, output=tmp_path / "b.jsonl", explain=True)
     table = pq.read_table(tmp_path / "a.parquet")
     lines = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
     assert table["cause_attributions"].to_pylist() == [line["cause_attributions"] for line in lines]
@@ -68,23 +70,25 @@ def test_parquet_and_json_lines(asked: Ask, new: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.html").exists()
 
 
-def test_standard_output_has_no_page(asked: Ask, monkeypatch: pytest.MonkeyPatch, new: Path, tmp_path: Path) -> None:
+def test_standard_output_has_no_page(
+    predict_with: PredictWith, monkeypatch: pytest.MonkeyPatch, new: Path, tmp_path: Path
+) -> None:
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO()))
-    asked("ngram", input=new, output="-", explain=True)
+    predict_with("ngram", input=new, output="-", explain=True)
     assert list(tmp_path.glob("*.html")) == []
 
 
 def test_attributions_that_do_not_sum_are_marked(
-    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: PredictWith, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(texts, "completeness_error", lambda total, difference: 0.02)
-    done = asked("ngram", input=new, explain=True)
+    done = predict_with("ngram", input=new, explain=True)
     assert {row["cause_attribution_error"] for row in read_csv(tmp_path / "out.csv") if row["cause"]} == {"0.02"}
     assert any(line.startswith("14 of 14 attributions do not sum") for line in done.lines)
     assert (tmp_path / "out.explained.html").read_text().count("incomplete: the numbers miss the score by 2.0%") == 14
 
 
-def test_a_wrong_request_writes_nothing(asked: Ask, new: Path, tmp_path: Path) -> None:
+def test_a_wrong_request_writes_nothing(predict_with: PredictWith, new: Path, tmp_path: Path) -> None:
     (tmp_path / "taken.html").write_text("mine")
     (tmp_path / "out.explained.html").symlink_to(tmp_path / "elsewhere")
     before = set(tmp_path.iterdir())
@@ -97,13 +101,13 @@ def test_a_wrong_request_writes_nothing(asked: Ask, new: Path, tmp_path: Path) -
         ({"explain": True, "explain_page": tmp_path / "p.html", "columns": {"text": "texto"}}, "has no column 'texto'"),
     ):
         with pytest.raises(RequestError, match=words):
-            asked("ngram", input=new, **settings)
+            predict_with("ngram", input=new, **settings)
         assert set(tmp_path.iterdir()) == before
     assert (tmp_path / "taken.html").read_text() == "mine"
 
 
 def test_a_stopped_command_leaves_no_page(
-    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: PredictWith, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def stopped(*_: object) -> None:
         raise KeyboardInterrupt
@@ -111,18 +115,18 @@ def test_a_stopped_command_leaves_no_page(
     monkeypatch.setattr(texts.NgramExplainer, "attributions", stopped)
     before = set(tmp_path.iterdir())
     with pytest.raises(KeyboardInterrupt):
-        asked("ngram", input=new, explain=True)
+        predict_with("ngram", input=new, explain=True)
     assert set(tmp_path.iterdir()) == before
 
 
-def test_a_page_that_cannot_be_made_is_a_mistake(asked: Ask, new: Path, tmp_path: Path) -> None:
+def test_a_page_that_cannot_be_made_is_a_mistake(predict_with: PredictWith, new: Path, tmp_path: Path) -> None:
     with pytest.raises(RequestError, match=r"explain_page.*cannot be written"):
-        asked("ngram", input=new, explain=True, explain_page="/proc/x.html")
+        predict_with("ngram", input=new, explain=True, explain_page="/proc/x.html")
     assert [path.name for path in tmp_path.iterdir()] == ["new.csv"]
 
 
 def test_predictions_stay_where_the_page_cannot_be_put_in_its_place(
-    asked: Ask, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: PredictWith, new: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = Path.replace
 
@@ -133,5 +137,5 @@ def test_predictions_stay_where_the_page_cannot_be_put_in_its_place(
 
     monkeypatch.setattr(Path, "replace", refused)
     with pytest.raises(RunError, match=r"page of explanations cannot be written.*the predictions are complete"):
-        asked("ngram", input=new, explain=True)
+        predict_with("ngram", input=new, explain=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["new.csv", "out.csv", "out.csv.rejected.csv"]

@@ -54,9 +54,11 @@ def score_of_best(made: QuestionPredictor, windows: list) -> tuple[float, float]
     return max(scores)
 
 
-def test_columns_and_page(asked: Callable[..., Done], tmp_path: Path) -> None:
+def test_columns_and_page(predict_with: Callable[..., Done], tmp_path: Path) -> None:
     rows = [(row["question"], row["context"]) for row in ROWS]
-    asked("questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]), explain=True, top_k=2)
+    predict_with(
+        "questions", input=write_csv(tmp_path / "new.csv", [("question", "context"), *rows]), explain=True, top_k=2
+    )
     found = read_csv(tmp_path / "out.csv")
     assert [row["answer_attribution_error"] == "" for row in found] == [False, True, False]
     words = [word for word, _ in json.loads(found[2]["answer_attributions"])]

@@ -30,9 +30,9 @@ def test_a_model_of_which_only_the_outputs_are_known_is_refused(trained: Callabl
         explainer_of(predictor)
 
 
-def test_a_custom_task_is_refused_before_anything_is_written(asked: Callable[..., Any], tmp_path: Path) -> None:
+def test_a_custom_task_is_refused_before_anything_is_written(predict_with: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "new.csv").write_text("x\n1\n")
     before = set(tmp_path.iterdir())
     with pytest.raises(RequestError, match=r"explain=true: a model of kind \w+ cannot be explained"):
-        asked("custom", input=tmp_path / "new.csv", explain=True)
+        predict_with("custom", input=tmp_path / "new.csv", explain=True)
     assert set(tmp_path.iterdir()) == before

@@ -65,8 +65,8 @@ def test_parts_cover_a_window(steps: int) -> None:
     assert part_name(parts[-1], steps).endswith("..0")
 
 
-def test_columns_and_page(asked: Callable[..., Done], tmp_path: Path) -> None:
-    asked("series", input=write_weather(tmp_path / "new.csv", hours=26), explain=True)
+def test_columns_and_page(predict_with: Callable[..., Done], tmp_path: Path) -> None:
+    predict_with("series", input=write_weather(tmp_path / "new.csv", hours=26), explain=True)
     rows = read_csv(tmp_path / "out.csv")
     assert len(rows) == 6
     for row in rows:

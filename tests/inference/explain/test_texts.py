@@ -128,7 +128,7 @@ class _Counted(TextEncoder):
 
 
 def test_an_encoder_without_an_embedding_is_refused_before_anything_is_written(
-    asked: Callable[..., Any], trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    predict_with: Callable[..., Any], trained: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     load_model = predict_module.load_model
 
@@ -142,6 +142,6 @@ def test_an_encoder_without_an_embedding_is_refused_before_anything_is_written(
     file = write_csv(tmp_path / "new.csv", [("title", "text"), ("pump", "drips")])
     before = set(tmp_path.iterdir())
     with pytest.raises(RequestError, match=r"cannot be explained: its encoder _Counted (.|\n)*explain=false"):
-        asked("encoder", input=file, explain=True)
+        predict_with("encoder", input=file, explain=True)
     assert set(tmp_path.iterdir()) == before
-    asked("encoder", input=file)
+    predict_with("encoder", input=file)

@@ -3,7 +3,7 @@
 import pytest
 
 import lab
-from lab.config.rules.tasks import ASKED, LABELLED, SERIES
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.core.batches import HeadSpec
 from lab.training.auto.facts import classes_of, facts_of, machine_of
 
@@ -21,7 +21,7 @@ def test_texts() -> None:
 
 def test_questions() -> None:
     facts = facts_of(lab.compose(["data=qa_demo", "data.num_contexts=40"]))
-    assert facts.task == ASKED
+    assert facts.task == QUESTIONS
     assert facts.rows > 0
 
 

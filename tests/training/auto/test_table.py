@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.config.rules.tasks import ASKED, LABELLED, READS, SERIES
+from lab.config.rules.tasks import LABELLED, QUESTIONS, READS, SERIES
 from lab.config.shipped import CONF
 from lab.training.auto.table import TABLE, Facts, Machine, Row, choose
 
@@ -15,7 +15,7 @@ EVERYTHING = Machine([row.model for row in TABLE if row.weights], lambda: True)
 
 
 def test_every_task_ends_with_a_row_that_always_holds() -> None:
-    for task in (LABELLED, ASKED, SERIES):
+    for task in (LABELLED, QUESTIONS, SERIES):
         last = [row for row in TABLE if row.task == task][-1]
         assert last == Row(task, last.model, last.evidence)
 
@@ -66,10 +66,10 @@ def test_the_device_is_only_looked_at_where_a_row_needs_it() -> None:
 
 
 def test_questions_follow_language_and_weights() -> None:
-    asked = Facts(ASKED, 700, language="pt")
-    assert choose(asked, EVERYTHING).model == "bertimbau"
-    assert choose(asked, Machine(["minilm"], lambda: False)).model == "minilm"
-    assert choose(asked, NOTHING).model == "tiny"
+    questions = Facts(QUESTIONS, 700, language="pt")
+    assert choose(questions, EVERYTHING).model == "bertimbau"
+    assert choose(questions, Machine(["minilm"], lambda: False)).model == "minilm"
+    assert choose(questions, NOTHING).model == "tiny"
 
 
 def test_series_that_do_not_fit_the_ridge_get_a_net() -> None:

@@ -66,9 +66,9 @@ def best(questions: list[str], references: References, max_rows: int = 100) -> t
 
 def test_the_best_sentence_shares_the_words_of_the_question() -> None:
     text = "La bomba vibra mucho. El operario cambió el sello. La válvula gotea."
-    asked = ["¿Qué cambió el operario?", "¿Qué gotea?", "¿Cuánto vibra la bomba?", "¿Quién?"]
+    questions = ["¿Qué cambió el operario?", "¿Qué gotea?", "¿Cuánto vibra la bomba?", "¿Quién?"]
     answers = ("El operario cambió el sello.",), ("La válvula gotea.",), ("bomba",), ("La bomba vibra mucho.",)
-    baseline, outputs = best(asked, References((text,), (0, 0, 0, 0), answers))
+    baseline, outputs = best(questions, References((text,), (0, 0, 0, 0), answers))
     assert baseline.grades["val"]["em"].tolist() == [1.0, 1.0, 0.0, 1.0], "without a shared word, the first sentence"
     assert baseline.scores["val"]["em"] == 0.75
     assert set(outputs.arrays) == {"val/em", "val/f1"}

@@ -11,20 +11,20 @@ import pytest
 from lab.core.errors import RequestError
 from lab.inference.predict import Done
 from lab.training.tasks.saved_model import load_model
-from tests.export.conftest import Export, asked, assert_same_predictions, exported, rows
+from tests.export.conftest import Export, assert_same_predictions, exported, predict_with, rows
 from tests.inference.conftest import read_csv, trained, write_csv
 
-__all__ = ["asked", "exported", "rows", "trained"]
+__all__ = ["exported", "predict_with", "rows", "trained"]
 TEXTS = ["ngram_on_base", pytest.param("encoder_on_base", marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("name", TEXTS)
 def test_predictions_of_the_test_rows_are_those_of_the_test(
-    asked: Callable[..., Done], trained: Callable[[str], Path], tmp_path: Path, name: str
+    predict_with: Callable[..., Done], trained: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     table = pyarrow.parquet.read_table(trained(name) / "test_predictions.parquet").to_pandas()
     new = write_csv(tmp_path / "new.csv", [("title", "text"), *((text, "") for text in table["text"])])
-    asked(name, input=new)
+    predict_with(name, input=new)
     again = read_csv(tmp_path / "out.csv")
     for head in ("cause", "state"):
         assert [row[head] for row in again] == table[f"{head}_predicted"].tolist()
@@ -35,13 +35,13 @@ def test_predictions_of_the_test_rows_are_those_of_the_test(
 
 @pytest.mark.parametrize("name", ["ngram_on_base", "net_on_base"])
 def test_an_export_for_torch_has_both_parts(
-    asked: Callable[..., Done], exported: Export, rows: Callable[[str], Path], tmp_path: Path, name: str
+    predict_with: Callable[..., Done], exported: Export, rows: Callable[[str], Path], tmp_path: Path, name: str
 ) -> None:
     new = rows("net" if name == "net_on_base" else name)
-    asked(name, input=new)
+    predict_with(name, input=new)
     exported(name)
     assert_same_base(load_model(tmp_path / "model"), name)
-    asked(name, run=tmp_path / "model", input=new, output=tmp_path / "again.csv")
+    predict_with(name, run=tmp_path / "model", input=new, output=tmp_path / "again.csv")
     assert_same_predictions(tmp_path / "out.csv", tmp_path / "again.csv", 1e-6)
     for other in ("onnx", "hf"):
         with pytest.raises(RequestError, match="format=torch"):
@@ -55,11 +55,11 @@ def assert_same_base(model: object, name: str) -> None:
 
 
 def test_windows_are_explained_by_both_parts(
-    asked: Callable[..., Done], rows: Callable[[str], Path], tmp_path: Path
+    predict_with: Callable[..., Done], rows: Callable[[str], Path], tmp_path: Path
 ) -> None:
-    asked("net_on_base", input=rows("net"), explain=True)
+    predict_with("net_on_base", input=rows("net"), explain=True)
     table = read_csv(tmp_path / "out.csv")
-    asked("net_on_base", input=rows("net"), output=tmp_path / "plain.csv")
+    predict_with("net_on_base", input=rows("net"), output=tmp_path / "plain.csv")
     assert len(table[0]) == len(read_csv(tmp_path / "plain.csv")[0]) + 2
 
 

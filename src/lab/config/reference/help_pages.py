@@ -15,11 +15,11 @@ import yaml
 from pydantic import BaseModel
 
 from lab.config.reference.entries import Entry, defaults_of, entries, meanings
-from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, READS, SERIES
+from lab.config.rules.tasks import CUSTOM, GIVES, LABELLED, QUESTIONS, READS, SERIES
 from lab.config.schema.node import Node, kinds_of, nodes_of
 from lab.core.errors import Mistake, RequestError, nearest
 
-TASKS = {LABELLED: "texts", ASKED: "questions", SERIES: "series", CUSTOM: "your own"}
+TASKS = {LABELLED: "texts", QUESTIONS: "questions", SERIES: "series", CUSTOM: "your own"}
 GLOBAL = {
     "experiment": "Whole recipes: several groups and keys at once.",
     "sweep": "Studies over several trials, with -m.",

@@ -10,13 +10,13 @@ from typing import Any
 
 from lab.config.metric_direction import direction, is_metric, unknown_direction
 from lab.config.rules.rule import Found, Rule
-from lab.config.rules.tasks import ASKED, CUSTOM, GIVES, LABELLED, SERIES
+from lab.config.rules.tasks import CUSTOM, GIVES, LABELLED, QUESTIONS, SERIES
 from lab.core.errors import Mistake, listed
 
 OBJECTIVE, STOPPING, SCHEDULE = "objective.metric", "callbacks.early_stopping.metric", "scheduler.metric"
 _CLASSES = ("f1_macro", "accuracy", "balanced_accuracy", "precision_macro", "recall_macro", "f1_weighted", "mcc",
             "loss", "auc")  # fmt: skip
-NAMES = {LABELLED: _CLASSES, SERIES: _CLASSES, ASKED: ("f1", "em", "loss")}
+NAMES = {LABELLED: _CLASSES, SERIES: _CLASSES, QUESTIONS: ("f1", "em", "loss")}
 """By task, without the split `val/`; runs are compared by the first one."""
 
 

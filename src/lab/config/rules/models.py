@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.sizes import stated_sizes
-from lab.config.rules.tasks import ASKED, GIVES
+from lab.config.rules.tasks import GIVES, QUESTIONS
 from lab.core.errors import Mistake, listed
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
@@ -163,7 +163,7 @@ def _label_head(head: str, labels: Sequence[str], split_labels: Sequence[str]) -
 
 
 def _answer_head(head: str, data: str) -> Found:
-    if head == "transformers" and GIVES[data] == ASKED:
+    if head == "transformers" and GIVES[data] == QUESTIONS:
         problem = "has no effect on questions: their head scores first and last tokens, as transformers' own does"
         yield Mistake("model.head", problem, "model.head=linear", head)
 

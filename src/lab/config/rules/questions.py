@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
-from lab.config.rules.tasks import ASKED, GIVES
+from lab.config.rules.tasks import GIVES, QUESTIONS
 from lab.core.errors import Mistake
 
 NO_LABELS = "has no effect: questions have no label columns"
@@ -32,12 +32,12 @@ def _test_ids(path: str | None, test_ids: str | None) -> Found:
 
 
 def _adjusted(kind: str, adjustment: float, of_model: float) -> Found:
-    if GIVES[kind] == ASKED and adjustment not in (0.0, of_model):
+    if GIVES[kind] == QUESTIONS and adjustment not in (0.0, of_model):
         yield Mistake("loss.logit_adjustment", NO_LABELS, "loss.logit_adjustment=0", adjustment)
 
 
 def _heads(kind: str, weights: Mapping[str, float] | None, classes: Any, weighting: str) -> Found:
-    if GIVES[kind] != ASKED:
+    if GIVES[kind] != QUESTIONS:
         return
     problem = NO_LABELS
     if weights:

@@ -12,17 +12,17 @@ from lab.config.schema.node import kinds_of
 from lab.config.schema.series_models import SeriesNet
 from lab.core.errors import Mistake, listed
 
-LABELLED, ASKED, SERIES, CUSTOM = "labelled texts", "questions", "time series", "batches of a custom data module"
+LABELLED, QUESTIONS, SERIES, CUSTOM = "labelled texts", "questions", "time series", "batches of a custom data module"
 GIVES = {"maintenance": LABELLED, "files": LABELLED, "hub": LABELLED, "imdb": LABELLED,
-         "squad": ASKED, "qa_demo": ASKED,
+         "squad": QUESTIONS, "qa_demo": QUESTIONS,
          "rainfall": SERIES, "series_table": SERIES, "ucr": SERIES, "custom": CUSTOM}  # fmt: skip
 """By `data.kind`."""
-READS = {"encoder": (LABELLED, ASKED), "ngram": (LABELLED,), "linear": (LABELLED,), "custom": (CUSTOM,),
-         "auto": (LABELLED, ASKED, SERIES),
+READS = {"encoder": (LABELLED, QUESTIONS), "ngram": (LABELLED,), "linear": (LABELLED,), "custom": (CUSTOM,),
+         "auto": (LABELLED, QUESTIONS, SERIES),
          **{kind: (SERIES,) for net in SeriesNet.__subclasses__() for kind in kinds_of(net)}}  # fmt: skip
 """By `model.kind`."""
-DATA = {LABELLED: "maintenance", ASKED: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}
-MODEL = {LABELLED: "tiny", ASKED: "tiny", SERIES: "inception_time", CUSTOM: "custom"}
+DATA = {LABELLED: "maintenance", QUESTIONS: "qa_demo", SERIES: "rainfall", CUSTOM: "custom"}
+MODEL = {LABELLED: "tiny", QUESTIONS: "tiny", SERIES: "inception_time", CUSTOM: "custom"}
 """What to type for each."""
 
 
@@ -65,7 +65,7 @@ KEY, NONE = "model.base", "model.base=null"
 
 
 def _base_of_questions(base: str | None, data_kind: str) -> Found:
-    if base is not None and GIVES[data_kind] == ASKED:
+    if base is not None and GIVES[data_kind] == QUESTIONS:
         problem = "is a simple model of label columns or windows; questions have none"
         yield Mistake(KEY, problem, NONE, base)
 

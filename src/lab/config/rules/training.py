@@ -8,7 +8,7 @@ from typing import Any
 
 from lab.config.rules.metrics import is_known
 from lab.config.rules.rule import Found, Rule
-from lab.config.rules.tasks import ASKED, GIVES
+from lab.config.rules.tasks import GIVES, QUESTIONS
 from lab.core.errors import Mistake
 from lab.core.hydra_quoting import quoted
 
@@ -146,7 +146,7 @@ def _plateau(metric: str | None, mode: str | None) -> Found:
 
 
 def _other_losses(data: str, kind: str) -> Found:
-    if GIVES[data] == ASKED and kind != "cross_entropy":
+    if GIVES[data] == QUESTIONS and kind != "cross_entropy":
         problem = "has no effect: the loss of questions is the cross-entropy of start and end"
         yield Mistake("loss", problem, "loss=default loss.kind=cross_entropy", kind)
 
@@ -158,7 +158,7 @@ def _pretraining(pretrain: bool, loss: str) -> Found:
 
 
 def _without_heads(data: str, extra: Mapping[str, Any] | None) -> Found:
-    if extra and GIVES[data] == ASKED:
+    if extra and GIVES[data] == QUESTIONS:
         problem = "has no effect: these metrics are of label heads, which questions do not have"
         yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
 

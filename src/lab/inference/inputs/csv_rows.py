@@ -80,7 +80,7 @@ def _is_open(record: Record, delimiter: str, settings: Settings) -> bool:
 
 
 class _Lines:
-    """Lines of which it is known whether a reader has asked for one more than there is: it does so in an open quote."""
+    """Lines of which it is known whether a reader wanted one more than there is: it does so in an open quote."""
 
     def __init__(self, lines: Iterator[str]) -> None:
         self.lines, self.ended = lines, False

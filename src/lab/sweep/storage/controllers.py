@@ -33,7 +33,7 @@ class SoleController:
         return False
 
     def was_waiting(self, trial: Trial, num_trials: int) -> bool:
-        """Whether a trial that was just asked for comes from the queue. num_trials: known before."""
+        """Whether a trial that was just requested comes from the queue. num_trials: known before."""
         return trial.number < num_trials
 
     def claim(self, trial: Trial) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lab.config.rules.tasks import ASKED, LABELLED, SERIES
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.config.schema import Config, Labelled, Questions, Series
 from lab.core.batches import HeadSpec
 from lab.training.auto.language import language_of
@@ -23,7 +23,7 @@ def facts_of(config: Config) -> Facts:
     if isinstance(data, Questions):
         from lab.data.qa.corpus import load_questions
 
-        return Facts(ASKED, len(load_questions(data, cache).splits["train"].questions), language=data.language)
+        return Facts(QUESTIONS, len(load_questions(data, cache).splits["train"].questions), language=data.language)
     if isinstance(data, Series):
         from lab.data.series.dataset import load as load_series
 

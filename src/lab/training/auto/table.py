@@ -7,7 +7,7 @@ GPU follow publications, not measurements of this project, and say so.
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from lab.config.rules.tasks import ASKED, LABELLED, SERIES
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.core.errors import listed
 
 RARE = 30
@@ -107,10 +107,10 @@ TABLE: tuple[Row, ...] = (
     ),
     Row(LABELLED, "linear", "TF-IDF with a linear model was above n-grams alone on most sets", in_memory=True),
     Row(LABELLED, "ngram", "n-grams are trained by steps, so the rows may stay on disk"),
-    Row(ASKED, "bertimbau", "a pretrained encoder of the questions' language is here", "pt", weights=True),
-    Row(ASKED, "beto", "a pretrained encoder of the questions' language is here", "es", weights=True),
-    Row(ASKED, "minilm", "pretrained weights are here, .11 F1 above the first sentence on FaQuAD", weights=True),
-    Row(ASKED, "tiny", "no pretrained weights are here: an encoder from scratch, good for trying out only"),
+    Row(QUESTIONS, "bertimbau", "a pretrained encoder of the questions' language is here", "pt", weights=True),
+    Row(QUESTIONS, "beto", "a pretrained encoder of the questions' language is here", "es", weights=True),
+    Row(QUESTIONS, "minilm", "pretrained weights are here, .11 F1 above the first sentence on FaQuAD", weights=True),
+    Row(QUESTIONS, "tiny", "no pretrained weights are here: an encoder from scratch, good for trying out only"),
     Row(
         SERIES,
         "logistic_lags",
@@ -149,7 +149,7 @@ def choose(facts: Facts, machine: Machine, table: Collection[Row] = TABLE) -> Ch
 
 def _seen(facts: Facts) -> list[str]:
     """Return the facts in words."""
-    name = {ASKED: "questions", SERIES: "windows" if facts.timed else "cases"}.get(facts.task, "texts")
+    name = {QUESTIONS: "questions", SERIES: "windows" if facts.timed else "cases"}.get(facts.task, "texts")
     seen = [f"{facts.rows:,} training {name}"]
     if facts.classes:
         rare = f", {facts.rare_share:.0%} of them with fewer than {RARE} rows" if facts.rare_share else ""

@@ -105,11 +105,11 @@ class QuestionAnswering(TaskDefinition[QuestionSpec, QuestionDataModule, Extract
     def simple_models(
         self, config: Config, model: ExtractiveQA, data: QuestionDataModule, rows: SplitRows
     ) -> Iterator[SimpleModel]:
-        spec, asked = data.spec, {}
+        spec, scored = data.spec, {}
         for split, kept in rows.items():
             texts = [data.corpus.splits[split].questions[row].text for row in kept.tolist()]
-            asked[split] = (texts, data.references[split].of(kept.tolist()))
-        yield best_sentence_model(data.references["train"], asked, spec.language, spec.no_answer, config.baselines)
+            scored[split] = (texts, data.references[split].of(kept.tolist()))
+        yield best_sentence_model(data.references["train"], scored, spec.language, spec.no_answer, config.baselines)
 
     def evaluate(self, model: ExtractiveQA, data: QuestionDataModule) -> AnswersResult:
         spec, questions = data.spec, data.corpus.splits["test"].questions
