@@ -362,3 +362,20 @@ def test_nothing_of_a_run_folder_is_unpickled(
         predict_with("ngram", run=run, input=new)
     assert not (tmp_path / "made").exists()
     assert not (tmp_path / "out.csv").exists()
+
+
+def test_a_resumed_output_still_says_that_rows_have_no_prediction(predict_with: PredictWith, tmp_path: Path) -> None:
+    new = write_csv(tmp_path / "new.csv", [("title", "text"), ("a", "fuga"), ("", ""), ("b", "ruido")])
+    assert predict_with("ngram", input=new, resume_output=True).unpredicted == 1
+    with new.open("a") as file:
+        file.write("c,golpe\n")
+    done = predict_with("ngram", input=new, resume_output=True)
+    assert (done.rows, done.unpredicted) == (1, 1)
+    assert "1 of 4 rows have no prediction" in done.lines[-1]
+
+
+def test_a_single_row_that_cannot_be_read_keeps_its_place(predict_with: PredictWith, tmp_path: Path) -> None:
+    """An input of one row is not refused for it: a pipeline sends rows one by one."""
+    new = tmp_path / "new.csv"
+    new.write_text("title,text\na,b,c,d\n")
+    assert predict_with("ngram", input=new).unpredicted == 1

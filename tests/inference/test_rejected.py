@@ -50,3 +50,17 @@ def test_standard_output_has_no_side_file(tmp_path: Path, caplog: object) -> Non
     for number in range(SHOWN + 3):
         rejected.add(NewRow({}, "-", number), "has no text")
     assert rejected.summary(20) == f"{SHOWN + 3} of 20 rows have no prediction and keep their places with empty cells"
+
+
+def test_a_resumed_output_counts_the_rows_of_its_earlier_commands(tmp_path: Path) -> None:
+    output = tmp_path / "p.csv"
+    first = Rejected(str(output))
+    first.add(ROW, "has no text")
+    first.close(keep=True)
+    later = Rejected(str(output), resumes=True)
+    assert (later.total, later.num) == (1, 0)
+    later.add(ROW, "has no text")  # the row was listed, and its line of the output was lost in a kill
+    later.add(NewRow({}, "new.csv", 9), "has no text")
+    later.close(keep=True)
+    assert (later.total, later.num) == (2, 2)
+    assert Rejected(str(output)).total == 0, "an output that begins anew"

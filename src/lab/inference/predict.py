@@ -46,13 +46,15 @@ DRAW_EVERY_S = 0.2
 class Done:
     """What a request has done: rows written, lines to say, the table of scores if labels were there.
 
-    unpredicted: number of rows without a prediction; the last line says it.
+    unpredicted: number of rows of the output without a prediction, which the last line says; newly_unpredicted: of
+    them those of this command, and not of one whose output it resumes.
     """
 
     rows: int
     lines: list[str]
     scores: Table | None
     unpredicted: int = 0
+    newly_unpredicted: int = 0
 
 
 def predict(request: PredictRequest) -> Done:
@@ -95,7 +97,8 @@ def _done(request: PredictRequest, predictor: Predictor, inputs: Sequence[Input]
     lines = [f"{num} rows in {request.output}" + (f" behind {output.done} earlier ones" if output.done else "")]
     renamed = [f"{name} -> {new}" for name, new in zip(carried, columns, strict=False) if name != new]
     lines += [f"columns of the input with the name of a prediction are called: {', '.join(renamed)}"] if renamed else []
-    return Done(num, lines + predictor.remarks(), predictor.scores(), rejected.num), rejected.summary(num)
+    done = Done(num, lines + predictor.remarks(), predictor.scores(), rejected.total, rejected.num)
+    return done, rejected.summary(output.done + num)
 
 
 def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Profile) -> Done:
@@ -107,8 +110,8 @@ def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Prof
     except OSError as error:
         raise RunError(f"the drift cannot be written: {error}; the predictions are complete") from error
     lines = drift_lines(content, request.output)
-    if done.unpredicted:
-        lines = [f"drift: {done.unpredicted} of {done.rows} rows have no prediction and are not compared", *lines]
+    if done.newly_unpredicted:
+        lines = [f"drift: {done.newly_unpredicted} of {done.rows} rows have no prediction and are not compared", *lines]
     return replace(done, lines=[*done.lines, *lines])
 
 
@@ -141,7 +144,7 @@ def _writing(
     """The output and its side file; both are removed if the block fails, unless the output can be resumed."""
     types = _types(inputs, carried, columns, fields)
     output = open_output(request.output, columns, types, request.resume_output, request.safe_csv, len(carried))
-    rejected = Rejected(request.output)
+    rejected = Rejected(request.output, output.done > 0)
     complete = False
     try:
         yield output, rejected

@@ -20,11 +20,14 @@ SHOWN = 5
 class Rejected:
     """Rows without a prediction. They are appended, so that a resumed output keeps those of its earlier commands."""
 
-    def __init__(self, output: str) -> None:
+    def __init__(self, output: str, resumes: bool = False) -> None:
         self.path = None if output == STANDARD else rejected_path(Path(output).expanduser())
-        self.num = 0
+        self.num = self.num_before = 0
+        """Rows without a prediction of this command, and of the earlier commands of a resumed output."""
         self._file: IO[str] | None = None
         self._known = self._read()
+        if resumes:
+            self.num_before = len(self._known - {COLUMNS[:2]})
 
     def _read(self) -> set[tuple[str, str]]:
         if self.path is None or not self.path.is_file() or self.path.is_symlink():
@@ -37,7 +40,10 @@ class Rejected:
         self.num += 1
         if self.num <= SHOWN:
             log.warning("%s, row %d %s", row.file, row.number, reason)
-        if self.path is None or (row.file, str(row.number)) in self._known:
+        if self.path is None:
+            return
+        if (row.file, str(row.number)) in self._known:
+            self.num_before -= self.num_before > 0
             return
         if self._file is None:
             self._file = self.path.open("a", encoding="utf-8", newline="")
@@ -58,9 +64,14 @@ class Rejected:
         if not keep and not self._known and self.path is not None:
             self.path.unlink(missing_ok=True)
 
+    @property
+    def total(self) -> int:
+        """Rows of the whole output without a prediction."""
+        return self.num_before + self.num
+
     def summary(self, num_rows: int) -> str | None:
         """One line about the rows without a prediction, of `num_rows`; None if there is none."""
-        if not self.num:
+        if not self.total:
             return None
         where = "" if self.path is None else f"; they are listed in {self.path}"
-        return f"{self.num} of {num_rows} rows have no prediction and keep their places with empty cells{where}"
+        return f"{self.total} of {num_rows} rows have no prediction and keep their places with empty cells{where}"

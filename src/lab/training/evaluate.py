@@ -84,11 +84,12 @@ def _calibrated(
     if run.final != run.best:  # its validation rows were held out from the first fit only
         load_weights(material.model, run, run.best, "test")
     # The recorded scores of a run of an older version are those of the most probable classes.
-    doubt = measure_doubt(trainer, material, config, result, decides=run.read().get("decision") is not None)
+    decides = run.read().get("decision") is not None
+    doubt = measure_doubt(trainer, material, config, result, decides=decides)
     load_weights(material.model, run, run.final, "test")
     doubt.write(run)
     fitted = doubt.calibration
-    run.update(calibration=fitted.scores)
+    run.update(calibration=fitted.scores, **({"decision": doubt.decision} if decides else {}))
     for line in outcome_lines(fitted):
         log.info("%s", line)
     return result.calibrated(fitted.temperatures, fitted.offsets)

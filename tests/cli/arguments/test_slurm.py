@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import open_dict
+from omegaconf import OmegaConf, open_dict
 
 from lab.cli import validate_overrides
 from lab.cli.arguments import slurm
@@ -131,3 +131,11 @@ def test_every_mistake_of_a_line_is_found_at_once(tmp_path: Path, monkeypatch: p
     assert line("-m", "seed=1,2", *words) == expected
     assert line("-m", "sweep=text", *words) == expected
     assert line(*words) == ["optimizr.lr"], "a single run has no launcher"
+
+
+def test_values_that_only_a_job_knows_are_not_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINUTES", "30")
+    node = OmegaConf.create({"timeout_min": "${oc.decode:${oc.env:MINUTES}}", "nodes": "${oc.env:NO_SUCH_NAME}"})
+    assert slurm._values(node) == {"timeout_min": 30, "nodes": slurm.UNKNOWN}
+    unknown = dict.fromkeys(("tasks_per_node", "nodes", "timeout_min", "gpus_per_node", "gres"), slurm.UNKNOWN)
+    assert found(**unknown, trainer={"devices": slurm.UNKNOWN}) == {}

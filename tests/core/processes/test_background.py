@@ -1,6 +1,8 @@
 """Work in a copy of the process."""
 
 import os
+import shutil
+import signal
 import sys
 import threading
 import time
@@ -80,3 +82,49 @@ def test_two_halves_are_done_whatever_happens_to_the_copy(
     halved(lambda: write("own"), lambda: write("other"))
     assert (tmp_path / "own").read_text() == str(run)
     assert ((tmp_path / "other").read_text() == str(run)) is (fails is not None)
+
+
+def test_a_signal_that_comes_with_the_copy_ends_the_copy_and_not_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else its handler would end the run in the copy, beside the run itself."""
+    fork = os.fork
+
+    def fork_with_a_signal() -> int:
+        pid = fork()
+        if pid == 0:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return pid
+
+    before = signal.signal(signal.SIGTERM, lambda *_: pytest.fail("the handler of the run"))
+    monkeypatch.setattr(os, "fork", fork_with_a_signal)
+    try:
+        copy = Background()
+        copy.start(lambda: None)
+        assert not copy.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signal.SIGTERM not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_the_copy_is_the_first_to_go_where_memory_ends(tmp_path: Path) -> None:
+    with Background() as copy:
+        copy.start(lambda: shutil.copy("/proc/self/oom_score_adj", tmp_path / "score"))
+        assert copy.wait()
+    assert (tmp_path / "score").read_text().strip() == "1000"
+
+
+def test_a_number_that_is_no_longer_the_copys_is_not_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    copy = Background()
+    copy.start(lambda: None)
+    assert copy._pid is not None
+    os.waitpid(copy._pid, 0)
+    monkeypatch.setattr(os, "kill", lambda *_: pytest.fail("a process of somebody else"))
+    copy.stop()
+    assert not copy.is_running
+
+
+def test_a_container_of_one_cpu_has_no_room(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(background, "CPU_QUOTA", tmp_path / "cpu.max")
+    for text, possible in (("100000 100000", False), ("150000 100000", True), ("max 100000", True)):
+        (tmp_path / "cpu.max").write_text(text)
+        assert is_possible() == possible

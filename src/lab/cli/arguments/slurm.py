@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hydra import compose
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lab.cli.command_line import Typed
 from lab.cli.compose import REFUSED
@@ -21,6 +22,8 @@ from lab.core.processes.world import num_devices
 LAUNCHER, CHOICE = "hydra/launcher", "submitit_slurm"
 PROGRAMS = ("sbatch", "srun", "sacct", "scontrol")
 """Programs of SLURM that submitit calls: to submit a job, start it, read its state and return it to the queue."""
+UNKNOWN = "???"
+"""Stands for a value that cannot be known before the jobs run."""
 _GRES = re.compile(r"(?:^|,)gpu(?::[A-Za-z][^:,]*)?(?::(\d+))?(?=,|\(|$)")
 Found = Iterator[Mistake]
 
@@ -38,11 +41,21 @@ def of_line(typed: Typed, name: str, overrides: Sequence[Sequence[str]]) -> list
         return []
     if config.hydra.runtime.choices.get(LAUNCHER) != CHOICE:  # its package is not installed
         return []
-    launcher = OmegaConf.to_container(config.hydra.launcher, resolve=False)
-    trainer = OmegaConf.to_container(config.trainer, resolve=False)
-    assert isinstance(launcher, dict)
-    assert isinstance(trainer, dict)
-    return mistakes(launcher, trainer, OmegaConf.select(config, "sweep.limits.trial_timeout"))
+    return mistakes(
+        _values(config.hydra.launcher), _values(config.trainer), OmegaConf.select(config, "sweep.limits.trial_timeout")
+    )
+
+
+def _values(node: DictConfig) -> dict[str, Any]:
+    """The values of a node, with interpolations resolved; `UNKNOWN` for those that only a job can resolve."""
+    result: dict[str, Any] = {}
+    for key in node:
+        try:
+            value = node[key]
+        except OmegaConfBaseException:
+            value = UNKNOWN
+        result[str(key)] = OmegaConf.to_container(value) if OmegaConf.is_config(value) else value
+    return result
 
 
 def mistakes(
@@ -69,11 +82,11 @@ def _programs(lacking: Sequence[str]) -> Found:
 
 def _tasks(launcher: Mapping[Any, Any]) -> Found:
     tasks, nodes = launcher.get("tasks_per_node") or 1, launcher.get("nodes") or 1
-    if tasks != 1:
+    if tasks not in (1, UNKNOWN):
         problem = "each task would carry out the whole trial; a trial starts the processes of its devices itself"
         remedy = f"hydra.launcher.tasks_per_node=1 trainer.devices={tasks} trainer.strategy=ddp"
         yield Mistake("hydra.launcher.tasks_per_node", problem, remedy, tasks)
-    if nodes != 1:
+    if nodes not in (1, UNKNOWN):
         problem = "a trial runs on one machine"
         yield Mistake("hydra.launcher.nodes", problem, "hydra.launcher.nodes=1", nodes)
     if launcher.get("use_srun") is False:
@@ -133,7 +146,10 @@ def reserved_gpus(launcher: Mapping[Any, Any]) -> tuple[str | None, int | None]:
 
 
 def _times(launcher: Mapping[Any, Any], trial_timeout_s: float | None) -> Found:
-    limit_s, announced_s = 60 * float(launcher.get("timeout_min") or 0), float(launcher.get("signal_delay_s") or 0)
+    minutes, announced_s = launcher.get("timeout_min") or 0, launcher.get("signal_delay_s") or 0
+    if not isinstance(minutes, int | float) or not isinstance(announced_s, int | float):  # Hydra's schema refuses these
+        return
+    limit_s = 60 * minutes
     if limit_s <= announced_s:
         problem = f"leaves a trial no time before its end is announced (hydra.launcher.signal_delay_s={announced_s:g})"
         remedy = f"hydra.launcher.timeout_min={max(60, math.ceil(announced_s / 60) * 2)}"

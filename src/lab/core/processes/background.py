@@ -6,6 +6,7 @@ priority, so that the run goes first where no core is idle. It may use no GPU an
 
 import contextlib
 import ctypes
+import gc
 import logging
 import math
 import os
@@ -22,11 +23,23 @@ PR_SET_PDEATHSIG = 1
 NICENESS = 5
 IDLE_S, POLL_S = 60.0, 0.05
 """How long work may use no CPU while it is waited for, and the time between two looks."""
+HANDLED = (signal.SIGINT, signal.SIGTERM, *((signal.SIGUSR1, signal.SIGUSR2) if sys.platform != "win32" else ()))
+"""Signals for which a run may have handlers, which the copy must not carry out."""
+CPU_QUOTA, OOM_SCORE = Path("/sys/fs/cgroup/cpu.max"), Path("/proc/self/oom_score_adj")
 
 
 def is_possible() -> bool:
     """Whether this system can copy a process, and has a second core for the copy."""
-    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1
+    return sys.platform == "linux" and len(os.sched_getaffinity(0)) > 1 and _cpu_quota() > 1
+
+
+def _cpu_quota() -> float:
+    """CPUs that a container may use; infinity without a limit. Source of the file: Linux, Control Group v2."""
+    try:
+        quota, period = CPU_QUOTA.read_text().split()
+        return int(quota) / int(period)
+    except (OSError, ValueError):  # no such file, or "max"
+        return math.inf
 
 
 class Background:
@@ -53,11 +66,17 @@ class Background:
     def start(self, work: Callable[[], object]) -> None:
         """Begin. An error of the work ends the copy and nothing else. Raises OSError where no process can be made."""
         parent = os.getpid()
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # other threads are not copied: work must not need them
-            self._pid = os.fork()
-        if self._pid == 0:
-            _carry_out(work, parent, self.niceness)
+        # A signal that came first in the copy would make the handlers of the run end the run there.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # work must not need other threads: not copied
+                pid = os.fork()
+            if pid == 0:
+                _carry_out(work, parent, self.niceness, before)
+            self._pid = pid
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     def wait(self, idle_s: float = IDLE_S) -> bool:
         """Wait for the end; return whether all of the work was done. False if none was started.
@@ -85,12 +104,11 @@ class Background:
 
     def stop(self) -> None:
         """End the work at once, if it is still going on."""
-        if self._pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, signal.SIGKILL)
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(self._pid, 0)
-            self._pid = None
+        pid, self._pid = self._pid, None
+        with contextlib.suppress(ChildProcessError):  # somebody else has waited for it: the number may be another's
+            if pid is not None and os.waitpid(pid, os.WNOHANG)[0] == 0:
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
 
 
 def _cpu_s(pid: int) -> float:
@@ -117,15 +135,20 @@ def halved(own: Callable[[], object], other: Callable[[], object]) -> None:
             other()
 
 
-def _carry_out(work: Callable[[], object], parent: int, niceness: int) -> NoReturn:
+def _carry_out(work: Callable[[], object], parent: int, niceness: int, mask: set[signal.Signals | int]) -> NoReturn:
+    """mask: the signals that were blocked before the copy was made."""
     code = 1
     try:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:
             os._exit(code)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in HANDLED:
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        gc.freeze()  # garbage of the run has endings that are the run's
+        with contextlib.suppress(OSError):
+            OOM_SCORE.write_text("1000")  # where memory ends, the copy ends and not the run
         logging.disable()
         silence = os.open(os.devnull, os.O_RDWR)
         for descriptor in range(3):

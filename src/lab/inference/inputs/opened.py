@@ -131,7 +131,7 @@ def _sound_head(source: Input, encoding: str, path: Path | None = None) -> Input
         example = next(fault for fault in wrong if _kind(fault) == reason)
         of_encoding = example.startswith(WRONG_ENCODING.format(encoding))
         whole = len(head) if not of_encoding else num + sum(not _is_ascii(cells) for cells, fault in head if not fault)
-        if num >= NEARLY_ALL * len(head) or (of_encoding and num >= max(FEW, NEARLY_ALL * whole)):
+        if (num >= NEARLY_ALL * len(head) and len(head) > 1) or (of_encoding and num >= max(FEW, NEARLY_ALL * whole)):
             which = f"{num} of its first {len(head)} rows"
             raise RequestError(_wrong_head(source.name, which, example, path, encoding))
     return replace(source, rows=itertools.chain(head, rows))

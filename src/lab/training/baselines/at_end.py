@@ -48,7 +48,7 @@ def add_baselines(
     if beside is not None and beside.is_running:
         log.info("waiting for the baselines, which are fitted beside the training")
         beside.wait()
-    baselines = measured(config, material)
+    baselines = measured(config, material, decides=record.get("decision") is not None)
     comparison = baseline_comparison(config, result, baselines)
     took = time.monotonic() - start
     log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
@@ -63,20 +63,23 @@ def add_baselines(
     return replace(result, baselines=baselines, comparison=comparison)
 
 
-def measured(config: Config, material: Material) -> tuple[Baseline, ...]:
-    """The baselines on the rows that a validation and the test read."""
+def measured(config: Config, material: Material, decides: bool = True) -> tuple[Baseline, ...]:
+    """The baselines on the rows that a validation and the test read. decides: as in `fitted`."""
     for stage in ("validate", "test"):
         material.task.setup(material.data, stage)
     task, data, rows = material.task, material.data, material.scored_rows
     if not rows:
         return ()
-    return (*task.baselines(data, rows), *(fitted(config, material, rows) if config.baselines.enabled else ()))
+    return (*task.baselines(data, rows), *(fitted(config, material, rows, decides) if config.baselines.enabled else ()))
 
 
-def fitted(config: Config, material: Material, rows: SplitRows) -> Iterator[Baseline]:
-    """Yield the baselines that are fitted to the training rows, from the cache where it has them."""
+def fitted(config: Config, material: Material, rows: SplitRows, decides: bool = True) -> Iterator[Baseline]:
+    """Yield the baselines that are fitted to the training rows, from the cache where it has them.
+
+    decides: whether they may have decision rules; a run of a version without them is compared by probabilities alone.
+    """
     heads = getattr(material.spec, "heads", ())
-    rules = deciding(config, heads)
+    rules = deciding(config, heads) if decides else None
     for model, fingerprint, scored in simple_models(config, material, rows):
         baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache), rules, heads)
         if baseline.scores and is_refitted(config):

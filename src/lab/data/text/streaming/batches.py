@@ -112,8 +112,11 @@ class StreamedBatches(IterableDataset[TextBatch]):
                     return
             buffer += 1
         if self.start <= number < total:  # another process has one row more, and this one keeps in step
-            known, window = last or (self._any_row(order_epoch, stop), np.zeros(0, np.int64))
-            yield known, Draw(np.zeros(1, np.int64), window if number < window_end else window[:0], is_filler=True)
+            if last is not None and number < window_end:
+                known, window = last
+            else:  # the same row in a resumed epoch, which has read none before it
+                known, window = self._any_row(order_epoch, stop), np.zeros(0, np.int64)
+            yield known, Draw(np.zeros(1, np.int64), window, is_filler=True)
 
     def _any_row(self, order_epoch: int, stop: int) -> Selected:
         """A row of this process, or of another if it has none."""
