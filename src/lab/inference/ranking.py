@@ -58,5 +58,9 @@ class ClassCounts:
             return None
         metrics = mean_over_heads({name: scores(counts) for name, counts in known.items()})
         table = outcome_table(metrics, {}, None, list(known))
-        table.title = f"scores of {max(int(counts[0].sum()) for counts in known.values())} labelled rows"
+        num = {name: int(counts[0].sum()) for name, counts in known.items()}
+        each = "" if len(set(num.values())) == 1 else f" ({', '.join(f'{name} {rows}' for name, rows in num.items())})"
+        table.title = (
+            f"scores of {next(iter(num.values()))} labelled rows" if not each else f"scores of labelled rows{each}"
+        )
         return table

@@ -314,7 +314,8 @@ def _show(run: RunFolder, config: Config, result: EvaluationResult, ending: Endi
     # The reason of an early stop was printed when it happened, with the best value.
     early = f"stopped early after epoch {run.history()[-1]['epoch'] + 1}"
     reason = early if ending.status == "early_stopped" else ending.reason
-    log.info("%s; best %s%s %.4f at epoch %d", reason, goal, rows, ending.value, epoch)
+    place = f"at epoch {epoch}" if epoch else "of the simple model alone (model.base): no trained epoch was better"
+    log.info("%s; best %s%s %.4f %s", reason, goal, rows, ending.value, place)
     log.info("run folder: %s", run.path)
 
 

@@ -70,3 +70,9 @@ def test_questions_are_judged_by_both_grades() -> None:
 
 def test_numbers_of_one_and_more_keep_their_digits() -> None:
     assert "accuracy 1.000 against .000" in standing(part(0.5, "above", own=1.0, other=0.0, metric="accuracy"))
+
+
+def test_a_run_that_has_no_other_simple_model_beside_it_says_so() -> None:
+    alone = part(0.7, "above", baseline="majority")
+    (line,) = sentences(field(alone, causa=alone))
+    assert line.startswith("Compared with the most frequent class alone, since no other simple model was fitted: above")

@@ -83,7 +83,8 @@ def test_a_row_that_a_stray_quote_makes_too_long_gets_the_remedy_that_reads_it(t
     lines = notices(30, (10,)).splitlines()
     lines[20] = 'bomba "B",A'
     text = "\n".join(lines[:20]) + '\n"x",y,"z\n' + "\n".join(lines[20:]) + "\n"
-    assert "data.delimiter" in refused(tmp_path / "a.csv", text).remedy  # no way of quoting reads it
+    remedy = refused(tmp_path / "a.csv", text).remedy  # no way of quoting reads it
+    assert remedy == "put the cell at line 11 in quotes, and double the quotes inside it"
 
 
 def test_where_plain_quotes_do_not_read_the_file_the_line_is_to_be_mended(tmp_path: Path) -> None:
@@ -191,3 +192,16 @@ def test_another_way_of_quoting_makes_another_copy(tmp_path: Path) -> None:
     assert read(tmp_path / "a.csv", text)["texto"] == ["uno"]
     assert opened(tmp_path / "a.csv", FileSettings(quoting="none"))["texto"] == ['"uno"']
     assert opened(tmp_path / "a.csv", FileSettings())["texto"] == ["uno"]
+
+
+def test_a_stray_quote_among_sound_ones_is_named_by_the_lines_that_it_joins(tmp_path: Path) -> None:
+    rows = ['tubo de 2"";causa', "fuga;junta", '"ruido;golpe', 'otra;"pieza; de; 3"""', "fin;junta"]
+    body = "\n".join(["texto;causa", '"tubo; 2""";junta', *rows[1:]]) + "\n"
+    mistake = refused(tmp_path / "a.csv", body, FileSettings(delimiter=";"))
+    assert mistake.problem == "cannot be read: a quote at the start of a cell joins lines 4 to 5"
+    assert mistake.remedy == "put the cell at line 4 in quotes, and double the quotes inside it"
+
+
+def test_no_delimiter_is_proposed_that_is_used_already(tmp_path: Path) -> None:
+    mistake = refused(tmp_path / "a.csv", "a;b\n1;2\n1;2;3\n", FileSettings(delimiter=";"))
+    assert "'data.delimiter=\",\"'" in mistake.remedy

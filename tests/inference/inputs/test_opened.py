@@ -132,7 +132,7 @@ def test_a_quote_that_joins_rows_is_refused_as_in_training(tmp_path: Path) -> No
     """Rows inside of a cell would have no prediction, and nobody would notice."""
     path = tmp_path / "new.csv"
     problem, remedy = refused(path, JOINED.encode())
-    assert "lines 6 to 11 are one cell each, 5 rows are lost" in problem
+    assert "lines 6 to 11 became one row, 5 rows are lost" in problem
     assert remedy == ("quoting=none, which reads quotes as ordinary characters; quoting=double if they are texts of "
                       "several lines")  # fmt: skip
     assert len(rows(path, JOINED.encode(), quoting="none")) == 14

@@ -169,3 +169,10 @@ def test_argmax_is_obeyed(tmp_path: Path) -> None:
     assert run.read()["decision"] is None
     rows = pq.read_table(run.predictions).to_pylist()
     assert min(row["cause_probability"] for row in rows) >= 0.5
+
+
+def test_the_line_of_a_rule_has_the_scores_of_test_rows_too() -> None:
+    heads = {"rain": {"tau": 0.5, "metric": "f1_macro", "argmax": 0.875, "cross_fitted": 0.923}}
+    scores = {"test": {"chosen": {"rain/f1_macro": 0.895}, "argmax": {"rain/f1_macro": 0.9}}}
+    (line,) = decision_lines({"heads": heads, "scores": scores})
+    assert line.endswith("f1_macro .923 instead of .875 on validation rows; on test rows .895 instead of .900")

@@ -13,6 +13,9 @@ ABOVE, NO_BETTER, BELOW = "above", "no_better", "below"
 VERDICTS = (ABOVE, NO_BETTER, BELOW)
 METRIC_WORDS = {"f1_macro": "macro-F1", "mcc": "MCC", "auc": "AUC", "f1": "F1", "em": "exact match"}
 SMALLEST = "Above the best baseline everywhere; the smallest margin is that of "
+MAJORITY = "majority"
+ALONE = "Compared with the most frequent class alone, since no other simple model was fitted: "
+"""Begins the sentence of a run that is itself the simple model, or whose baselines are turned off."""
 Compared = Mapping[str, Any]
 
 
@@ -40,6 +43,8 @@ def sentences(field: Mapping[str, Any]) -> list[str]:
         return [_prefixed(name, _standing(part, confidence)) for name, part in behind.items()]
     name = min(parts, key=lambda each: parts[each]["difference"])
     least = _standing(parts[name], confidence)
+    if all(part["baseline"] == MAJORITY for part in parts.values()):
+        return [_prefixed("", f"{ALONE}{least}")]
     return [_prefixed("", least if len(parts) == 1 else f"{SMALLEST}{name or 'F1'}, {least}")]
 
 

@@ -123,8 +123,20 @@ class CsvFile(RowFile):
             reason = f"a quote at line {line} opens a cell that never ends (EOF inside string)"
         current = self.settings.quoting
         ways = [f"data.quoting={style}" for style in ("none", "backslash") if style != current and self.fits(style)]
-        delimiter = f"quote fields that hold the delimiter, or name it: {quoted('data.delimiter', ';')}"
+        joined = self._first_joined_row()
+        if joined is not None and not ways:
+            start, end = joined.first + self.lines_before_header, joined.last + self.lines_before_header
+            reason = f"a quote at the start of a cell joins lines {start} to {end}"
+            ways = [f"put the cell at line {start} in quotes, and double the quotes inside it"]
+        other = ";" if self.delimiter != ";" else ","
+        delimiter = f"quote fields that hold the delimiter, or name another: {quoted('data.delimiter', other)}"
         return Mistake(self.key, f"cannot be read: {reason}", ", or ".join(ways) or delimiter, self.path)
+
+    def _first_joined_row(self) -> Record | None:
+        """The first row with another number of cells than the header, if a quote made it of several lines."""
+        width = self.width(self.settings.quoting)
+        odd = next((record for record in self.rows() if len(record.cells) != width), None)
+        return odd if odd is not None and odd.last > odd.first else None
 
 
 def _confusing_characters(file: CsvFile) -> Iterator[Mistake]:

@@ -181,9 +181,7 @@ def joined_rows_mistake(
     """Return the mistake of a file with such rows. skipped: lines above the header; quoting: the key of the style."""
     lines = [f"lines {record.first + skipped} to {record.last + skipped}" for record in joined]
     num = sum(record.last - record.first for record in joined)
-    problem = (
-        f"a quote at the start of a cell joins several rows: {listed(lines, 3)} are one cell each, {num} rows are lost"
-    )
+    problem = f"a quote at the start of a cell joins rows: {listed(lines, 3)} became one row, {num} rows are lost"
     remedy = (
         f"{quoting}=none, which reads quotes as ordinary characters"
         if fits_unquoted

@@ -151,9 +151,19 @@ def decision_lines(field: Mapping[str, Any] | None) -> list[str]:
     return [
         f"{head}: classes are chosen by probability / share^{each['tau']:g}, which gives {each['metric']} "
         f"{_short(each['cross_fitted'])} instead of {_short(each['argmax'])} on validation rows"
+        + _on_test(field, head, each["metric"])
         for head, each in heads.items()
         if each["tau"]
     ]
+
+
+def _on_test(field: Mapping[str, Any] | None, head: str, metric: str) -> str:
+    """Both scores of the test rows of a head; empty where the record does not have them."""
+    scores = ((field or {}).get("scores") or {}).get("test")
+    if not scores:
+        return ""
+    chosen, argmax = (scores[kind].get(f"{head}/{metric}", scores[kind].get(metric)) for kind in ("chosen", "argmax"))
+    return f"; on test rows {_short(chosen)} instead of {_short(argmax)}"
 
 
 def _short(score: float) -> str:
