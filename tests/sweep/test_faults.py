@@ -64,7 +64,11 @@ def strike(process: subprocess.Popen[str], victim: str, order: random.Random) ->
 
 
 def epochs_done() -> dict[Path, str]:
-    return {path: path.read_text() for path in Path("multirun").glob("toy/**/done.txt")}
+    while True:
+        try:
+            return {path: path.read_text() for path in Path("multirun").glob("toy/**/done.txt")}
+        except FileNotFoundError:  # a study that starts again moved a folder while it was read
+            continue
 
 
 def lost(before: dict[Path, str]) -> list[str]:
