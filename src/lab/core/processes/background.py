@@ -18,12 +18,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
+from lab.core.processes.announcements import ANNOUNCEMENTS
+
 PR_SET_PDEATHSIG = 1
 """As sys/prctl.h numbers it."""
 NICENESS = 5
 IDLE_S, POLL_S = 60.0, 0.05
 """How long work may use no CPU while it is waited for, and the time between two looks."""
-HANDLED = (signal.SIGINT, signal.SIGTERM, *((signal.SIGUSR1, signal.SIGUSR2) if sys.platform != "win32" else ()))
+HANDLED = (signal.SIGINT, signal.SIGTERM, *ANNOUNCEMENTS)
 """Signals for which a run may have handlers, which the copy must not carry out."""
 CPU_QUOTA, OOM_SCORE = Path("/sys/fs/cgroup/cpu.max"), Path("/proc/self/oom_score_adj")
 
