@@ -7,14 +7,14 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lab.core.record.baseline_comparison import ABOVE, head_comparisons
+from lab.core.record.baseline_comparison import ABOVE, MAJORITY, head_comparisons
 from lab.report.findings import Runs, Sentence
 from lab.report.sources.record_columns import STANDING
 from lab.report.text.translate import Translator
 
 VALIDATION = "_val"
 """Ending of a baseline's name in the columns of its validation scores."""
-MAJORITY, BAYES = "majority", "bayes"
+BAYES = "bayes"
 PERSISTENCE = ("persistence", "seasonal_persistence")
 WARNINGS = ("persistence_above", "standing_no_better", "standing_below", "head_no_better", "head_below")
 """Sentences that the first screen shows as warnings."""

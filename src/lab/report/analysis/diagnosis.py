@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 
 from lab.config.schema.report import Thresholds
-from lab.core.record.baseline_comparison import ABOVE, BELOW
+from lab.core.record.baseline_comparison import ABOVE, BELOW, MAJORITY
 from lab.report.analysis import advice
-from lab.report.analysis.baselines import MAJORITY, VALIDATION, standing
+from lab.report.analysis.baselines import VALIDATION, standing
 from lab.report.analysis.groups import has_result
 from lab.report.analysis.run_view import Diagnosis, Rule, RunView
 from lab.report.findings import Finding, Group, Groups, Runs, Sentence

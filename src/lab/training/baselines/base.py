@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.record.baseline_comparison import MAJORITY
+
 SPLITS = ("val", "test")
 """The splits that a baseline is scored on, if the run reads them."""
-MAJORITY = "majority"
 SHOWN_BY = ("f1_macro", "f1", "accuracy")
 """The validation score that decides which baselines a table has room for: the first that a baseline has."""
 Labels = Mapping[str, npt.NDArray[np.int64]]

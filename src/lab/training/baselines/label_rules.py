@@ -7,9 +7,10 @@ import numpy.typing as npt
 import torch
 
 from lab.core.batches import MISSING, HeadSpec
+from lab.core.record.baseline_comparison import MAJORITY
 from lab.data.series.panel import Cut
 from lab.models.metrics import auroc, class_counts, mean_over_heads, scores
-from lab.training.baselines.base import MAJORITY, Baseline, Labels
+from lab.training.baselines.base import Baseline, Labels
 
 Ints = npt.NDArray[np.int64]
 Heads = tuple[HeadSpec, ...]
