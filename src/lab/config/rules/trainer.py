@@ -15,7 +15,6 @@ from lab.core.processes.world import num_devices, num_ranks
 SINGLE, DDP, UNUSED = "single_device", "ddp", "ddp_find_unused_parameters_true"
 STRATEGIES = ("auto", SINGLE, DDP, UNUSED)
 LOW = ("16-true", "bf16-true")
-FULL = ("32", "32-true")
 ALONE = "trainer.devices=1 trainer.num_nodes=1 trainer.strategy=auto"
 SMALLEST_EPS_16 = 1e-7
 """Below it, AdamW's eps rounds to 0 in fp16, whose smallest number is 6e-8."""

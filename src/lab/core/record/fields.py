@@ -124,10 +124,6 @@ def is_number(value: Any) -> bool:
     return type(value) is float and math.isfinite(value)
 
 
-def _is_name(value: Any) -> bool:
-    return type(value) in (int, str)
-
-
 def _is_moment(value: Any) -> bool:
     try:
         datetime.fromisoformat(value).timestamp()
