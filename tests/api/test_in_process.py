@@ -27,10 +27,12 @@ def state() -> tuple[object, ...]:
 
 def test_a_run_gets_a_new_folder_below_outputs(here: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    run = lab.train(SMALL)
+    run = lab.train([*SMALL, "trainer.devices=auto", "trainer.strategy=ddp"])
     assert run.folder.parts[0] == "outputs"
     assert len(run.folder.parts) == 3
     assert run.status == "completed"
+    trainer = yaml.safe_load((run.folder / "config.yaml").read_text())["trainer"]
+    assert (trainer["devices"], trainer["strategy"]) == (1, "auto"), "one process on a CPU, recorded as a number"
 
 
 def test_the_process_is_left_as_it_was(tmp_path: Path) -> None:

@@ -49,6 +49,47 @@ def test_processes_fit_the_config(environment: dict[str, str], words: list[str],
         assert [mistake.remedy.startswith(remedy) for mistake in mistakes] == [True]
 
 
+@pytest.mark.parametrize(
+    ("words", "gpus", "devices", "strategy"),
+    [
+        (["trainer.devices=auto"], 0, 1, "auto"),
+        (["trainer.devices=auto"], 3, 3, "auto"),
+        (["trainer.devices=auto", "trainer.strategy=ddp"], 0, 1, "auto"),
+        (["trainer.devices=auto", "trainer.strategy=ddp"], 2, 2, "ddp"),
+        (["trainer.devices=auto", "trainer.strategy=single_device"], 1, 1, "single_device"),
+        (["trainer.devices=auto", "trainer.accelerator=cpu", "trainer.strategy=ddp"], 2, 1, "auto"),
+        (["trainer.devices=auto", "trainer.num_nodes=2", "trainer.strategy=ddp"], 0, 1, "ddp"),
+        (["trainer.devices=-1"], 2, 2, "auto"),
+        (["trainer.devices=2", "trainer.strategy=ddp"], 4, 2, "ddp"),
+    ],
+)
+def test_all_devices_are_a_number(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], gpus: int, devices: int, strategy: str
+) -> None:
+    monkeypatch.setattr("lab.core.processes.devices.num_gpus", lambda: gpus)
+    monkeypatch.setattr(ranks, "num_gpus", lambda: gpus)
+    trainer = ranks.with_number(config_of(*words)).trainer
+    assert (trainer.devices, trainer.strategy) == (devices, strategy)
+
+
+@pytest.mark.parametrize(
+    ("words", "gpus", "key", "remedy"),
+    [
+        (["trainer.devices=-1"], 0, "trainer.devices", "trainer.devices=auto"),
+        (["trainer.devices=auto", "trainer.strategy=single_device"], 2, "trainer.strategy", "trainer.strategy=ddp"),
+        (["trainer.devices=auto", "model=linear"], 2, "trainer.devices", "trainer.devices=1"),
+    ],
+)
+def test_what_does_not_go_with_their_number_is_refused(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], gpus: int, key: str, remedy: str
+) -> None:
+    monkeypatch.setattr("lab.core.processes.devices.num_gpus", lambda: gpus)
+    monkeypatch.setattr(ranks, "num_gpus", lambda: gpus)
+    with pytest.raises(RequestError) as refused:
+        ranks.with_number(config_of(*words))
+    assert [(each.key, each.remedy.startswith(remedy)) for each in refused.value.mistakes] == [(key, True)]
+
+
 def test_trials_below_torchrun_are_refused() -> None:
     with pytest.raises(RequestError, match="each trial of -m starts its own"):
         ranks.refuse_multirun(parse(["train.py", "-m", "seed=1,2"]), TORCHRUN)

@@ -78,6 +78,15 @@ def test_a_key_that_an_older_run_lacks_can_be_set(run: Path) -> None:
     assert "cannot change when a run is" in refusal(f"resume={run}", "trainer.deterministic=true")
 
 
+def test_all_devices_are_compared_by_their_number(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The run was started with the same words, and has one device, its number, in its config."""
+    monkeypatch.setattr("lab.core.processes.devices.num_gpus", lambda: 0)
+    words = ["trainer.devices=auto", "trainer.strategy=ddp"]
+    assert not set(words) & set(resumed_argv(["train.py", f"resume={run}", *words], CONF))
+    monkeypatch.setattr("lab.core.processes.devices.num_gpus", lambda: 2)
+    assert "trainer.devices" in refusal(f"resume={run}", *words)
+
+
 def test_testing_again_leaves_the_log_alone(run: Path) -> None:
     argv = resumed_argv(["train.py", f"test={run}"], CONF)
     assert {f"++test='{run}'", "++resume=null", "hydra/job_logging=terminal"} <= set(argv)

@@ -7,6 +7,7 @@ import hashlib
 import os
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
@@ -19,7 +20,7 @@ import torchmetrics
 from lightning.pytorch.callbacks import ModelCheckpoint
 from streams import StreamedTexts
 from torch import nn
-from toys import GLOBAL_BATCH, ROWS, MeanEmbedding, MeanVector, Questions, Texts, Windows, net_config
+from toys import GLOBAL_BATCH, ROWS, MeanEmbedding, MeanVector, Questions, Texts, Windows, net_config, texts_of
 
 from lab.callbacks.early_stopping import EarlyStopping
 from lab.callbacks.freeze import Freeze, apply
@@ -27,7 +28,9 @@ from lab.callbacks.gradient_accumulation import GradientAccumulation, accumulati
 from lab.callbacks.nan_guard import NanGuard
 from lab.config.schema import AdamW, LossConfig, SchedulerConfig
 from lab.core.errors import RunError
+from lab.data.dataloader import TokenRows
 from lab.models.classifier import Classifier, predictions
+from lab.models.extra_metrics import Nodes
 from lab.models.qa.extractive_qa import ExtractiveQA
 from lab.models.qa.n_best import ranked
 from lab.models.series.timer_xl.pretraining import build_pretraining
@@ -86,10 +89,13 @@ def loss_config(**changes: object) -> LossConfig:
     return LossConfig.model_validate(plain | changes)
 
 
-def text_module(data: Texts, epochs: int, batches: int = 1, schedule: Mapping[int, int] = MappingProxyType({})) -> Any:
+def text_module(
+    data: Texts, epochs: int, batches: int = 1, schedule: Mapping[int, int] = MappingProxyType({}),
+    extra: Nodes = MappingProxyType({}),
+) -> Any:  # fmt: skip
     torch.manual_seed(0)
     data.setup("fit")
-    plan = training(epoch_ends(data.num_batches(), epochs, batches, schedule))
+    plan = replace(training(epoch_ends(data.num_batches(), epochs, batches, schedule)), extra_metrics=extra)
     loss = loss_config(head_weights={"causa": 0.5})
     return MultitaskTextClassifier(data.spec, MeanEmbedding(), None, loss, 0.0, plan)
 
@@ -120,6 +126,35 @@ def text(number: int, folder: Path) -> dict[str, Any]:
     model = text_module(data, 3, 3, schedule)
     _, found = fitted(model, data, number, 3, GradientAccumulation(3, schedule), gradient_clip_val=1.0)
     return found | tested(model, data.rows["test"].labels)
+
+
+TORCHMETRICS = "torchmetrics.classification"
+EXTRA: Nodes = {
+    "auroc": {"_target_": f"{TORCHMETRICS}.MulticlassAUROC"},
+    "precision": {"_target_": f"{TORCHMETRICS}.MulticlassAveragePrecision", "thresholds": 20},
+    "top2": {"_target_": f"{TORCHMETRICS}.MulticlassAccuracy", "top_k": 2, "average": "micro"},
+    "calibration": {"_target_": f"{TORCHMETRICS}.MulticlassCalibrationError"},
+    "kappa": {"_target_": f"{TORCHMETRICS}.MulticlassCohenKappa"},
+}
+"""Metrics that keep all rows, sums, and a matrix."""
+
+
+class OneToValidate(Texts):
+    """A single validation row, so that a second process has none of its own."""
+
+    def make_rows(self, split: str) -> TokenRows:
+        return texts_of(1 if split == "val" else ROWS[split])
+
+
+def extra(number: int, folder: Path) -> dict[str, Any]:
+    """Metrics of torchmetrics for each head, most labels of one missing, with many and with few validation rows."""
+    many, few = Texts(number), OneToValidate(number)
+    model = text_module(many, 2, extra=EXTRA)
+    _, found = fitted(model, many, number, 2)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*samples in target.*")  # a curve of a single row
+        _, scarce = fitted(text_module(few, 1, extra=EXTRA), few, number, 1)
+    return found | tested(model, many.rows["test"].labels) | {"few": scarce["epochs"]}
 
 
 def streamed(number: int, folder: Path) -> dict[str, Any]:

@@ -35,8 +35,20 @@ def assert_equal_to_one(results: dict[int, list[dict[str, Any]]]) -> None:
             assert_close(one, rank)
 
 
-def test_texts_with_missing_labels_and_odd_tails(ran: Callable[..., Any]) -> None:
-    assert_equal_to_one(ran(["text"], 1, 2)["text"])
+@pytest.fixture(scope="module")
+def texts(ran: Callable[..., Any]) -> Any:
+    return ran(["text", "extra"], 1, 2)
+
+
+def test_texts_with_missing_labels_and_odd_tails(texts: Any) -> None:
+    assert_equal_to_one(texts["text"])
+
+
+def test_metrics_of_torchmetrics_per_head(texts: Any) -> None:
+    (one,) = texts["extra"][1]
+    for epochs, split in ((one["epochs"], "val"), (one["epochs"], "train"), (one["few"], "val")):
+        assert {f"{split}/{head}/auroc" for head in ("modo", "causa")} <= set(epochs[0])
+    assert_equal_to_one(texts["extra"])
 
 
 OTHERS = ["custom", "unfreezing", "series", "norms", "pretraining", "questions", "streamed"]

@@ -92,17 +92,21 @@ class TokensInMemory:
         return self.rows[row]
 
 
+def texts_of(num: int) -> TokenRows:
+    """Random texts with labels of both heads."""
+    random = np.random.default_rng(num)
+    labels = {"modo": random.integers(0, 3, num), "causa": random.integers(0, 2, num)}
+    labels["causa"][random.random(num) < 0.7] = MISSING
+    return TokenRows(TokensInMemory(num), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
+
+
 class Texts(InMemory):
     """Random texts with two label columns; most labels of the second are missing."""
 
     spec = TextSpec(HEADS, 20, 0, 9)
 
     def make_rows(self, split: str) -> TokenRows:
-        num = ROWS[split]
-        random = np.random.default_rng(num)
-        labels = {"modo": random.integers(0, 3, num), "causa": random.integers(0, 2, num)}
-        labels["causa"][random.random(num) < 0.7] = MISSING
-        return TokenRows(TokensInMemory(num), labels, HEADS, pad_id=0)  # type: ignore[arg-type]
+        return texts_of(ROWS[split])
 
     def lengths(self, split: str) -> npt.NDArray[np.int32]:
         return self.rows[split].tokens.lengths

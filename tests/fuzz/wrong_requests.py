@@ -5,7 +5,10 @@ trainer.strategy=ddp
 predict=RUN
 export=onnx
 devices=2
-trainer.devices=auto
+trainer.devices=all
+trainer.devices=-1 trainer.accelerator=cpu
+trainer.devices=-2
+baselines.max_wait_s=0
 trainer.devices=0
 trainer.strategy=fsdp trainer.devices=2
 trainer.strategy=single_device trainer.devices=2

@@ -55,6 +55,20 @@ def test_a_restored_state_continues_exactly() -> None:
     assert second.compute(0) == straight.compute(0)
 
 
+def test_rows_of_a_test_are_added_after_it() -> None:
+    """Lightning empties metrics in the mode of the test, and their scores are read after it."""
+    nodes = {"precision": {"_target_": "torchmetrics.classification.MulticlassAveragePrecision", "thresholds": 20}}
+    tested, plain = ExtraMetrics((HEAD,), nodes), ExtraMetrics((HEAD,), nodes)
+    with torch.inference_mode():
+        tested.reset()
+        tested.update(0, *batch(1))
+    plain.update(0, *batch(1))
+    assert tested.compute(0) == plain.compute(0)
+    tested.reset()
+    tested.update(0, *batch(2))
+    assert tested.compute(0)["precision"] > 0, "and in a later epoch outside of it"
+
+
 def test_no_row_is_no_number() -> None:
     assert all(value != value for value in ExtraMetrics((HEAD,), NODES).compute(0).values())
 

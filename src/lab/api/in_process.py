@@ -11,6 +11,7 @@ from lab.api.request import PROGRAM, Request, request_of
 from lab.api.run import Run
 from lab.cli.command_line import command, parse
 from lab.cli.main import Job, named
+from lab.cli.ranks import with_number
 from lab.cli.run_directory import claimed
 from lab.commands.train import carry_out, lacking
 from lab.config.schema import Config
@@ -31,14 +32,15 @@ def train(config: Config | Sequence[str] = (), folder: str | Path | None = None)
     >>> run = train(["model=ngram", "data.num_rows=400", "logger=csv"], "outputs/first")  # doctest: +SKIP
     """
     request = request_of(config)
-    refuse_if_any(lacking(request.config))
     if "torch" not in sys.modules:
         openmp.settle(os.environ)
+    settled = with_number(request.config)
+    refuse_if_any(lacking(settled))
     path = _folder_of(request, folder)
     formats, typed = request.hydra.job_logging.formatters, parse([PROGRAM, *request.config.words])
     file = formats.dated.format if "dated" in formats else None
     with log_lines(formats.bare.format, file, path / "train.log"):
-        carry_out(named(request.config, typed.overrides), Job(path, command(typed), None, None))
+        carry_out(named(settled, typed.overrides), Job(path, command(typed), None, None))
     return Run(path)
 
 

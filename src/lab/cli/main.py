@@ -147,7 +147,7 @@ def run_job(
         if sweep_folder is not None:
             mask_files(sweep_folder, "multirun.yaml")
         plugins.load(composed.get("plugins") or (), Path(hydra.runtime.cwd))
-        config = check(composed)
+        config = ranks.with_number(check(composed))
         config = named(config, overrides)
         if mistakes := lacking(config):
             raise RequestError(mistakes)

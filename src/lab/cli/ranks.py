@@ -1,22 +1,62 @@
 """The processes of a run as its environment has started them: what does not fit the config, and which of them join it.
 
 A run on several devices is one command line. torchrun and SLURM start it once for each device: the process of rank 0
-carries it out, the others join that run and never look at the line again. Imports no torch.
+carries it out, the others join that run and never look at the line again. Imports no torch, except to count GPUs
+(`trainer.devices=auto`).
 """
 
 import io
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 from omegaconf import OmegaConf
 
 from lab.cli.command_line import Typed, parse
 from lab.cli.compose import whole
+from lab.config.rules import contradictions
+from lab.config.rules.trainer import DDP, UNUSED
 from lab.config.schema import Config
-from lab.core.errors import EXIT_DONE, EXIT_REQUEST, Mistake, RequestError
+from lab.core.errors import EXIT_DONE, EXIT_REQUEST, Mistake, RequestError, refuse_if_any
+from lab.core.machine_faults import MachineRefusal
+from lab.core.processes.devices import means_all, num_gpus, number_of
 from lab.core.processes.world import World, num_devices, num_ranks, started_outside
+
+log = logging.getLogger(__name__)
+
+
+def with_number(config: Config) -> Config:
+    """Return the config with a number in place of `trainer.devices=auto` or `-1`; imports torch to count GPUs.
+
+    Raises RequestError for what contradicts the number, MachineRefusal where -1 means no GPU.
+    """
+    trainer, nodes = config.trainer, config.trainer.num_nodes
+    if not means_all(trainer.devices):
+        return config
+    if str(trainer.devices) == "-1" and trainer.accelerator == "auto" and num_gpus() == 0:
+        problem = "means all GPUs, and torch sees none"
+        raise MachineRefusal(Mistake("trainer.devices", problem, "trainer.devices=auto", trainer.devices))
+    number, strategy = settled(trainer.devices, trainer.accelerator, trainer.strategy, nodes)
+    log.info("trainer.devices=%s: %d", trainer.devices, number)
+    changed = trainer.model_copy(update={"devices": number, "strategy": strategy})
+    result = config.model_copy(update={"trainer": changed})
+    refuse_if_any(contradictions(result.model_dump(), frozenset()))
+    return result
+
+
+def settled(devices: Any, accelerator: str, strategy: str, num_nodes: int) -> tuple[Any, str]:
+    """Return `trainer.devices` as a number where it means all devices, and the strategy with it.
+
+    One device needs no strategy of several: it becomes `auto`, unless torchrun or SLURM has started other processes.
+    """
+    if not means_all(devices):
+        return devices, strategy
+    number = number_of(devices, accelerator)
+    alone = number * num_nodes == 1 and started_outside(os.environ) is None
+    return number, "auto" if alone and strategy in (DDP, UNUSED) else strategy
 
 
 def missing(config: Config, environment: Mapping[str, str] | None = None) -> list[Mistake]:
@@ -74,7 +114,8 @@ def joined(
             config = whole(typed, conf, name)
     except RequestError:
         return EXIT_REQUEST
-    devices, nodes, tested = (OmegaConf.select(config, key) for key in ("trainer.devices", "trainer.num_nodes", "test"))
-    if _runs_alone(world, num_ranks(devices, nodes)):
+    keys = ("trainer.devices", "trainer.accelerator", "trainer.num_nodes", "test")
+    devices, accelerator, nodes, tested = (OmegaConf.select(config, key) for key in keys)
+    if _runs_alone(world, num_ranks(number_of(devices, accelerator), nodes)):
         return None
     return EXIT_DONE if tested is not None else join(world)

@@ -16,6 +16,7 @@ from hydra.errors import HydraException
 
 from lab.cli.command_line import Typed, split
 from lab.cli.compose import composed
+from lab.cli.ranks import settled
 from lab.config.dotted_keys import flattened, is_below
 from lab.config.interpolations import resolved
 from lab.config.key_roles import default_of
@@ -72,7 +73,11 @@ def _is_saved(text: str, rest: Sequence[str], saved: Mapping[str, Any], name: st
 
 def _composed(name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:
     config, refused = composed(name, overrides)
-    return ({} if config is None else flattened(typed_values(resolved(config)[0]))), refused
+    values = {} if config is None else flattened(typed_values(resolved(config)[0]))
+    trainer = [f"trainer.{key}" for key in ("devices", "accelerator", "strategy", "num_nodes")]
+    if all(key in values for key in trainer):  # a run has the number of its devices in place of auto
+        values["trainer.devices"], values["trainer.strategy"] = settled(*(values[key] for key in trainer))
+    return values, refused
 
 
 def _single_keys(rest: Iterable[str], group: Override) -> list[str]:

@@ -42,7 +42,7 @@ class ExtraMetrics:
     def compute(self, index: int) -> dict[str, float]:
         """Scores of a head by name; NaN without a row."""
         self._add(index)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), torch.inference_mode():
             warnings.simplefilter("ignore", UserWarning)  # of classes without rows
             return {
                 name: float(metric.compute()) if metric.update_called else torch.nan
@@ -84,6 +84,7 @@ class ExtraMetrics:
                     setattr(metric, attribute, _copied(value))
                 metric._update_count, metric._computed = saved[name]["updates"], None
 
+    @torch.inference_mode()  # the states of a test are tensors of inference, which change in this mode only
     def _add(self, index: int) -> None:
         pairs, self.kept[index] = self.kept[index], []
         if pairs and self.metrics[index]:

@@ -25,7 +25,8 @@ def mistakes(*options: str) -> dict[str, Mistake]:
 @pytest.mark.parametrize(
     "options",
     [
-        ("trainer.devices=auto",),
+        ("trainer.devices=all",),
+        ("trainer.devices=-1", "trainer.accelerator=cpu"),
         ("trainer.devices=0",),
         ("trainer.devices=[0,1]", "trainer.accelerator=cpu"),
         ("trainer.num_nodes=0",),
@@ -86,6 +87,8 @@ def test_sharded_strategies_are_refused_with_the_reason() -> None:
         ("trainer.max_time=00:12:00:00",),
         ("trainer.check_val_every_n_epoch=null", "trainer.val_check_interval=100"),
         ("trainer.devices=1", "trainer.strategy=single_device"),
+        ("trainer.devices=auto", "trainer.strategy=ddp"),
+        ("trainer.devices=-1", "trainer.strategy=ddp", "trainer.accelerator=gpu"),
         ("trainer.devices=2",),
         ("trainer.devices=2", "trainer.strategy=ddp", "data=qa_demo"),
         ("trainer.devices=[0,1]", "trainer.strategy=ddp_find_unused_parameters_true"),

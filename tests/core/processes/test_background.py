@@ -66,6 +66,19 @@ def test_work_that_waits_for_a_lock_forever_is_ended() -> None:
         assert not background.is_running
 
 
+def test_work_that_never_ends_is_ended_when_the_time_is_over() -> None:
+    def work() -> None:
+        while True:  # uses the CPU, so that it does not count as idle
+            sum(range(1000))
+
+    with Background() as background:
+        background.start(work)
+        with pytest.raises(TimeoutError):
+            background.wait(most_s=0.2)
+        assert not background.is_running
+        assert not background.wait(), "nothing is left to wait for"
+
+
 @pytest.mark.parametrize("fails", [None, "copy", "fork"])
 def test_two_halves_are_done_whatever_happens_to_the_copy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str | None

@@ -27,6 +27,7 @@ def test_each_slot_has_its_gpus() -> None:
 def test_a_slot_is_large_enough_for_every_job() -> None:
     assert most_devices([None, 1, "2", "[0,1,2]"]) == 3
     assert most_devices([]) == 1
+    assert most_devices([2, "auto"], every=4) == most_devices([2, -1], every=4) == 4
 
 
 def test_devices_of_jobs_decide_on_slots(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -42,6 +43,24 @@ def test_devices_of_jobs_decide_on_slots(monkeypatch: pytest.MonkeyPatch) -> Non
         launcher.pool(None, 9, choices=[("trainer.devices", 1), ("trainer.devices", 2)]),
     ):
         assert (pool.slots, pool.gpus) == (2, ["0,1", "2,3"])
+
+
+@pytest.mark.parametrize(
+    ("words", "slots", "gpus"),
+    [([], 1, ["0,1,2,3"]), (["trainer.accelerator=cpu"], 4, ["0", "1", "2", "3"])],
+)
+def test_a_job_on_all_devices_has_all_gpus(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], slots: int, gpus: list[str]
+) -> None:
+    from omegaconf import OmegaConf
+
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    launcher = ProcessLauncher(None, None, [], {})
+    config = OmegaConf.create({"trainer": {"devices": "auto", "accelerator": "auto"}})
+    launcher.setup(hydra_context=None, task_function=None, config=config)  # type: ignore[arg-type]
+    pool = launcher.pool(None, 9, words)
+    assert (pool.slots, pool.gpus) == (slots, gpus)
+    assert launcher.pool(2, 9).gpus == ["0,1", "2,3"]
 
 
 def test_visible_gpus(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
 """Baselines that are fitted in a copy of the process, beside the training."""
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +13,10 @@ import pytest
 
 from lab.config.schema import Cache
 from lab.core.processes.background import Background
-from lab.training.baselines import beside
-from lab.training.baselines.base import Baseline
+from lab.training.baselines import at_end, beside
+from lab.training.baselines.base import Baseline, notes, recorded
 from lab.training.baselines.fitted import SimpleModel, fitted_baseline, key_of
-from lab.training.baselines.stored import Outputs, obtain
+from lab.training.baselines.stored import PART, Outputs, obtain
 
 ROWS = {"val": np.arange(3), "test": np.arange(2)}
 
@@ -35,11 +37,19 @@ def model(fails: bool = False) -> SimpleModel:
 RUN = os.getpid()
 
 
+def sleeping(seconds: float) -> Callable[[], Outputs]:
+    def compute() -> Outputs:
+        time.sleep(seconds)
+        return Outputs({"pid": np.array([os.getpid()])})
+
+    return compute
+
+
 @pytest.fixture
 def config(tmp_path: Path) -> Any:
     return SimpleNamespace(
         baselines=SimpleNamespace(enabled=True), cache=Cache.model_construct(dir=str(tmp_path), max_gib=1.0),
-        trainer=SimpleNamespace(devices=1, num_nodes=1, fast_dev_run=False),
+        trainer=SimpleNamespace(devices=1, num_nodes=1, fast_dev_run=False), data=None,
     )  # fmt: skip
 
 
@@ -81,6 +91,34 @@ def test_a_copy_that_was_killed_leaves_nothing_that_is_read(config: Any, materia
         background.start(lambda: obtain(tmp_path, key, lambda: os._exit(9)))
         assert not background.wait()
     assert fitted_baseline(material.model, "fingerprint", ROWS, config.cache).scores["test"]["pid"] == RUN
+
+
+@pytest.mark.parametrize("most_s", [0.3, None])
+def test_what_a_sleeping_copy_has_not_fitted_is_a_named_gap(
+    config: Any, material: Any, monkeypatch: pytest.MonkeyPatch, most_s: float | None
+) -> None:
+    """What it has fitted before is taken from the cache; without a limit the copy is waited for."""
+    quick, slow = model(), replace(model(), name="slow", compute=sleeping(600.0 if most_s else 0.5))
+
+    def both(config: Any, of: Any, rows: Any) -> Iterator[Any]:
+        yield from ((each, "fingerprint", rows) for each in (quick, slow))
+
+    for module in (beside, at_end):
+        monkeypatch.setattr(module, "simple_models", both)
+    place, material.spec = Path(config.cache.dir), SimpleNamespace(heads=())
+    with Background() as background:
+        beside.start_beside(background, config, material, None)
+        while not (place / PART).is_dir() or not [each for each in (place / PART).iterdir() if each.name[0] != "."]:
+            time.sleep(0.01)
+        gap = at_end._awaited(background, most_s)
+        assert not background.is_running
+    first, second = at_end.fitted(config, material, ROWS, decides=False, gap=gap)
+    assert first.scores["test"]["pid"] not in (0, RUN)
+    if most_s is None:
+        assert second.scores["test"]["pid"] not in (0, RUN)
+        return
+    assert recorded([second]) == {"slow": {"note": "not fitted 0.3 s after the test (baselines.max_wait_s)"}}
+    assert notes([first, second]) == ["slow: not fitted 0.3 s after the test (baselines.max_wait_s)"]
 
 
 @pytest.mark.parametrize("why", ["sweep", "disabled", "fast", "ranks", "few", "one core", "full"])

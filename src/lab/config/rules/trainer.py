@@ -10,6 +10,7 @@ from typing import Any
 from lab.config.rules.models import SOLVED
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake
+from lab.core.processes.devices import means_all
 from lab.core.processes.world import num_devices, num_ranks
 
 SINGLE, DDP, UNUSED = "single_device", "ddp", "ddp_find_unused_parameters_true"
@@ -22,8 +23,12 @@ SMALLEST_EPS_16 = 1e-7
 
 def _devices(devices: Any, num_nodes: int, strategy: str, accelerator: str) -> Found:
     count = num_devices(devices)
-    if count is None:
-        problem = "must be the number of devices on each machine, or a list of GPUs"
+    if means_all(devices):
+        if str(devices) == "-1" and accelerator == "cpu":
+            problem = "means all GPUs, and trainer.accelerator=cpu has none"
+            yield Mistake("trainer.devices", problem, "trainer.devices=auto", devices)
+    elif count is None:
+        problem = "must be the number of devices on each machine, a list of GPUs, or auto for all"
         yield Mistake("trainer.devices", problem, "trainer.devices=1", _plain(devices))
     elif not isinstance(devices, int | str) and accelerator == "cpu":
         problem = "lists GPUs, and trainer.accelerator=cpu has none"

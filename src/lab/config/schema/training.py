@@ -132,8 +132,8 @@ class TrainerConfig(Node):
     accelerator: Annotated[Literal["auto", "cpu", "gpu"], Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED]
     """Device: `cpu`, `gpu`, or `auto` for a GPU where there is one."""
     devices: int | str | tuple[int, ...] = 1
-    """Devices of the run on each machine: a number, or a list of GPUs. Each has a process with batches of
-    `data.batch_size` rows."""
+    """Devices of the run on each machine: a number, a list of GPUs, `auto` (all GPUs, or one process on a CPU) or -1
+    (all GPUs); the run records the number. Each has a process with batches of `data.batch_size` rows."""
     num_nodes: Annotated[int, Number] = 1
     """Machines of the run; torchrun or SLURM starts the command on each."""
     strategy: Annotated[str, Role.UNNAMED | Role.CHANGEABLE | Role.NOT_COMPARED] = "auto"
@@ -194,6 +194,9 @@ class BaselinesConfig(Node):
     """Fit them after the test; false: only baselines that need no fit, such as the most frequent class."""
     max_rows: PositiveInt = 100_000
     """Largest number of training rows that they are fitted on; of more rows, so many are drawn."""
+    max_wait_s: PositiveFloat | None = 1800.0
+    """Seconds after the test for which the run waits for baselines that are being fitted beside the training; those
+    that are not ready then are left out, and the record says so. null: without a limit."""
     confidence: Annotated[float, Field(ge=0.5, lt=1.0), Number] = 0.95
     """Confidence of the interval of the difference between run and best baseline."""
     resamples: Annotated[int, Field(ge=100, le=1_000_000), Number] = 2000

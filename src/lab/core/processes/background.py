@@ -80,13 +80,15 @@ class Background:
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    def wait(self, idle_s: float = IDLE_S) -> bool:
+    def wait(self, idle_s: float = IDLE_S, most_s: float = math.inf) -> bool:
         """Wait for the end; return whether all of the work was done. False if none was started.
 
         idle_s: work that has used no CPU for so many seconds is ended: a lock that a thread of the process owned when
-        it was copied is never given back in the copy.
+        it was copied is never given back in the copy. most_s: seconds of waiting after which the work is ended whatever
+        it does; then raises TimeoutError.
         """
         used, since = -1.0, time.monotonic()
+        until = since + most_s
         while self._pid is not None:
             try:
                 pid, status = os.waitpid(self._pid, os.WNOHANG)
@@ -101,6 +103,9 @@ class Background:
             elif time.monotonic() - since > idle_s:
                 self.stop()
                 return False
+            if time.monotonic() > until:
+                self.stop()
+                raise TimeoutError
             time.sleep(POLL_S)
         return False
 

@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 DEVICES = "trainer.devices"
 """The key that says how many devices each job takes."""
+ACCELERATOR = "trainer.accelerator"
 
 
 @dataclass
@@ -70,8 +71,12 @@ class ProcessLauncher(Launcher):
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
         choices = [*_values(fixed), *choices]
-        given = [OmegaConf.select(self.config, DEVICES), *(value for key, value in choices if key == DEVICES)]
-        devices = most_devices(given)
+        given, accelerators = (
+            [OmegaConf.select(self.config, name), *(value for key, value in choices if key == name)]
+            for name in (DEVICES, ACCELERATOR)
+        )
+        every = 1 if accelerators[-1] == "cpu" else max(1, len(gpus) // (slots or self.slots or 1))
+        devices = most_devices(given, every)
         slots = min(num_slots(slots or self.slots, len(gpus), cpus, devices), max_jobs)
         work = HydraWork(self.context, self.task, self.config, fixed)
         settings = [*((key, OmegaConf.select(self.config, key)) for key in self.preload_by), *choices]

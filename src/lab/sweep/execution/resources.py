@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from lab.core.processes.devices import means_all
 from lab.core.processes.world import num_devices
 
 
@@ -34,6 +35,12 @@ def gpus_of_slots(gpus: Sequence[str], devices: int) -> list[str]:
     return [",".join(gpus[start : start + devices]) for start in range(0, len(gpus) - devices + 1, devices)]
 
 
-def most_devices(values: Iterable[object]) -> int:
-    """Return how many devices a job may need. values: of `trainer.devices` in the sweep's config and search space."""
-    return max((num_devices(value) or 1 for value in values if value is not None), default=1)
+def most_devices(values: Iterable[object], every: int = 1) -> int:
+    """Return how many devices a job may need. values: of `trainer.devices` in the sweep's config and search space;
+    every: what `auto` and -1 stand for, all GPUs of a slot.
+
+    >>> most_devices([1, "2", None]), most_devices(["auto", 2], every=4), most_devices([])
+    (2, 4, 1)
+    """
+    numbers = (every if means_all(value) else num_devices(value) or 1 for value in values if value is not None)
+    return max(numbers, default=1)

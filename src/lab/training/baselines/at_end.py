@@ -4,10 +4,12 @@ The end of the run is recorded before, so that no baseline can lose it.
 """
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TypeVar
+from functools import partial
+from typing import NoReturn, TypeVar
 
 from lab.config.schema import Config
 from lab.config.validation_rows import validates_by_leave_one_out
@@ -18,7 +20,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
-from lab.training.baselines.fitted import SimpleModel, fitted_baseline
+from lab.training.baselines.fitted import NotFitted, SimpleModel, fitted_baseline
 from lab.training.baselines.scoring import decided
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.decide import deciding
@@ -45,10 +47,8 @@ def add_baselines(
         known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
         return replace(result, baselines=from_record(known, baseline_notes(record)), comparison=record.get(FIELD))
     start = time.monotonic()
-    if beside is not None and beside.is_running:
-        log.info("waiting for the baselines, which are fitted beside the training")
-        beside.wait()
-    baselines = measured(config, material, decides=record.get("decision") is not None)
+    gap = None if beside is None else _awaited(beside, config.baselines.max_wait_s)
+    baselines = measured(config, material, decides=record.get("decision") is not None, gap=gap)
     comparison = baseline_comparison(config, result, baselines)
     took = time.monotonic() - start
     log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
@@ -63,29 +63,52 @@ def add_baselines(
     return replace(result, baselines=baselines, comparison=comparison)
 
 
-def measured(config: Config, material: Material, decides: bool = True) -> tuple[Baseline, ...]:
-    """The baselines on the rows that a validation and the test read. decides: as in `fitted`."""
+def _awaited(beside: Background, most_s: float | None) -> str | None:
+    """Wait for what is fitted beside the training, for `most_s` seconds at most. Return why the rest is not fitted;
+    None where there was time enough."""
+    if not beside.is_running:
+        return None
+    log.info("waiting for the baselines, which are fitted beside the training")
+    try:
+        beside.wait(most_s=math.inf if most_s is None else most_s)
+    except TimeoutError:
+        return f"not fitted {most_s:g} s after the test (baselines.max_wait_s)"
+    return None
+
+
+def measured(config: Config, material: Material, decides: bool = True, gap: str | None = None) -> tuple[Baseline, ...]:
+    """The baselines on the rows that a validation and the test read. decides, gap: as in `fitted`."""
     for stage in ("validate", "test"):
         material.task.setup(material.data, stage)
     task, data, rows = material.task, material.data, material.scored_rows
     if not rows:
         return ()
-    return (*task.baselines(data, rows), *(fitted(config, material, rows, decides) if config.baselines.enabled else ()))
+    known = task.baselines(data, rows)
+    return (*known, *(fitted(config, material, rows, decides, gap) if config.baselines.enabled else ()))
 
 
-def fitted(config: Config, material: Material, rows: SplitRows, decides: bool = True) -> Iterator[Baseline]:
+def fitted(
+    config: Config, material: Material, rows: SplitRows, decides: bool = True, gap: str | None = None
+) -> Iterator[Baseline]:
     """Yield the baselines that are fitted to the training rows, from the cache where it has them.
 
     decides: whether they may have decision rules; a run of a version without them is compared by probabilities alone.
+    gap: why those that the cache does not have are left out; None: they are fitted.
     """
     heads = getattr(material.spec, "heads", ())
     rules = deciding(config, heads) if decides else None
     for model, fingerprint, scored in simple_models(config, material, rows):
+        if gap is not None:
+            model = replace(model, compute=partial(_refuse, gap))
         baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache), rules, heads)
         if baseline.scores and is_refitted(config):
             known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
             baseline = replace(baseline, note=known)
         yield baseline
+
+
+def _refuse(gap: str) -> NoReturn:
+    raise NotFitted(gap)
 
 
 def simple_models(config: Config, material: Material, rows: SplitRows) -> Iterator[tuple[SimpleModel, str, SplitRows]]:
