@@ -253,5 +253,14 @@ def predictions(outputs: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, lis
     """Rows sorted, and per head the probabilities (N, K) in that order: predictions leave in input order."""
     rows = torch.cat([rows for rows, _ in outputs])
     order = rows.argsort()
-    heads = range(len(outputs[0][1]))
-    return rows[order], [torch.cat([probabilities[head] for _, probabilities in outputs])[order] for head in heads]
+    places = torch.empty_like(order)
+    places[order] = torch.arange(len(order))
+    # Each table is filled piece by piece: with many classes a second copy of it would be gigabytes.
+    tables = [each.new_empty((len(rows), each.shape[1])) for each in outputs[0][1]]
+    start = 0
+    for some, probabilities in outputs:
+        at = places[start : start + len(some)]
+        start += len(some)
+        for table, each in zip(tables, probabilities, strict=True):
+            table[at] = each
+    return rows[order], tables

@@ -3,9 +3,11 @@
 import json
 
 import numpy as np
+import pytest
 
 from lab.core.record.reference_fields import reference_faults
-from lab.core.reference.content import Classes, Reference, seen_ids, unknown_shares
+from lab.core.reference import content
+from lab.core.reference.content import Classes, Reference, seen_ids, unknown_shares, unknown_shares_of_rows
 
 
 def made() -> Reference:
@@ -37,3 +39,16 @@ def test_unknown_tokens_are_those_that_no_training_text_has() -> None:
     ids, rows = np.array([0, 1, 2, 99]), np.array([0, 0, 1, 1])
     assert unknown_shares(ids, rows, 3, seen).tolist()[:2] == [0.5, 0.5]
     assert np.isnan(unknown_shares(ids, rows, 3, seen)[2])
+
+
+@pytest.mark.parametrize("at_once", [1, 7, 1000])
+def test_rows_side_by_side_have_the_same_shares(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(content, "AT_ONCE", at_once)
+    random = np.random.default_rng(0)
+    lengths = np.array([0, 3, 0, 12, 5, 0, 0, 40, 1, 0])
+    offsets = np.concatenate([[0], np.cumsum(lengths)])
+    ids, seen = random.integers(0, 12, offsets[-1]).astype(np.int32), random.random(9) < 0.5
+    expected = unknown_shares(ids, np.repeat(np.arange(len(lengths)), lengths), len(lengths), seen)
+    assert np.array_equal(unknown_shares_of_rows(ids, offsets, seen), expected, equal_nan=True)
+    nothing = unknown_shares_of_rows(ids[:0], np.zeros(3, np.int64), seen)
+    assert np.isnan(nothing).tolist() == [True, True]

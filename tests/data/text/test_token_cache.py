@@ -63,6 +63,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest
 
     texts = Sliced(["uno dos tres"] * 2500 + ["", "cuatro"] * 251)
     one = tokenise(texts, Words(), 2, tmp_path, "one", lambda _: None)
+    counted = full_lengths(texts, Words(), tmp_path, "one", lambda _: None)
     monkeypatch.setattr(token_cache, "HALVED", 3000)
     monkeypatch.setattr(token_cache, "is_possible", lambda: True)
     monkeypatch.setattr(Words, "uses_one_core", True, raising=False)
@@ -73,4 +74,5 @@ def test_two_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest
     assert np.array_equal(one.values, two.values)
     names = [{path.name for path in tokens.folder.iterdir()} for tokens in (one, two)]
     assert names[0] == names[1]
+    assert np.array_equal(full_lengths(texts, Words(), tmp_path, "two", lambda _: None), counted)
     assert one.counts(9).tolist() == np.bincount(one.values, minlength=9).tolist()

@@ -104,6 +104,7 @@ def test_ngrams_are_dropped_in_training_and_not_when_frozen(fitted: Any, batch: 
 
 
 def test_two_processes_count_what_one_counts(fitted: Any, shipped: Callable[..., Any], texts: Any) -> None:
-    one = fitted()
-    two = NgramTokenizer.fitted_by_two(shipped("ngram", buckets=4096), texts)
+    one, batches = fitted(), [[text] for batch in texts() for text in batch]
+    halves = [lambda part=part: iter(batches[part::2]) for part in range(2)]
+    two = NgramTokenizer.fitted_by_two(shipped("ngram", buckets=4096), halves)
     assert two.fingerprint() == one.fingerprint()

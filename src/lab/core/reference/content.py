@@ -17,6 +17,8 @@ from lab.core.reference.histogram import Histogram
 Bits = npt.NDArray[np.bool_]
 CHARACTERS, UNKNOWN_TOKENS, CONFIDENCE, VALUE = "characters/{}", "unknown tokens", "confidence/{}", "value/{}"
 """Names of the subjects that are numbers; the first is filled with a column, the others with a head or a channel."""
+AT_ONCE = 1 << 22
+"""Tokens that are read at a time."""
 
 
 class Classes(NamedTuple):
@@ -80,8 +82,8 @@ class Reference:
 def seen_ids(ids: npt.NDArray[np.integer], size: int, never: Sequence[int] = ()) -> Bits:
     """Return which of `size` token ids occur among ids (N,). never: ids that count as unknown although they occur."""
     seen = np.zeros(size, np.bool_)
-    for start in range(0, len(ids), 1 << 22):
-        seen[ids[start : start + (1 << 22)]] = True
+    for start in range(0, len(ids), AT_ONCE):
+        seen[ids[start : start + AT_ONCE]] = True
     seen[list(never)] = False
     return seen
 
@@ -99,3 +101,24 @@ def unknown_shares(ids: npt.NDArray[np.integer], row_of: npt.NDArray[np.integer]
     totals = np.bincount(row_of, minlength=num).astype(np.float64)
     totals[totals == 0] = np.nan
     return np.bincount(row_of, weights=unknown, minlength=num) / totals
+
+
+def unknown_shares_of_rows(ids: npt.NDArray[np.integer], offsets: npt.NDArray[np.int64], seen: Bits) -> Any:
+    """`unknown_shares` of rows whose tokens follow each other: row i has ids[offsets[i]:offsets[i + 1]].
+
+    >>> unknown_shares_of_rows(np.array([0, 1, 1]), np.array([0, 2, 2, 3]), np.array([True, False])).tolist()
+    [0.5, nan, 1.0]
+    """
+    is_unknown = np.append(~seen, True)  # the last place is for ids beyond the vocabulary
+    before = np.zeros(len(offsets), np.int64)  # unknown tokens before each row
+    total = first = 0
+    while first < len(offsets) - 1:
+        after = int(np.searchsorted(offsets, offsets[first] + AT_ONCE, "right"))
+        stop = min(max(after, first + 2), len(offsets))
+        sums = np.cumsum(is_unknown.take(ids[offsets[first] : offsets[stop - 1]], mode="clip"), dtype=np.int64)
+        known = np.concatenate([np.zeros(1, np.int64), sums])
+        before[first:stop] = total + known[offsets[first:stop] - offsets[first]]
+        total, first = int(before[stop - 1]), stop - 1
+    totals = np.diff(offsets).astype(np.float64)
+    totals[totals == 0] = np.nan
+    return np.diff(before) / totals

@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from lab.core.errors import Mistake, refuse_if_any
 from lab.core.hydra_quoting import quoted
-from lab.data.readers import csv_quotes
+from lab.data.readers import arrow_csv, csv_quotes
 from lab.data.readers.csv_quotes import STYLES, Record, records
 from lab.data.readers.file_bytes import open_text, read_lines, scan_bytes, sep_line_delimiter, utf_16_variant
 from lab.data.readers.row_file import RowFile
@@ -93,25 +93,44 @@ class CsvFile(RowFile):
         return next((len(record.cells) for record in records(self.lines(), self.delimiter, style)), 0)
 
     def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
-        import pandas
-
         refuse_if_any(_confusing_characters(self))
         schema = pa.schema([(name, pa.string()) for name in self.names])
-        suspects: dict[tuple[int, str], None] = {}
-        with pa.ipc.new_stream(target, schema) as writer:
-            if len(pandas.read_csv(self.path, nrows=1, **self.options)):
-                chunks = pandas.read_csv(self.path, chunksize=_CHUNK_ROWS, **self.options)
-                for number, chunk in enumerate(chunks, 1):
-                    rows = pa.Table.from_pandas(chunk, schema=schema, preserve_index=False)
-                    writer.write_table(rows)
-                    if self.settings.quoting == "auto" and len(suspects) < csv_quotes.MAX_SUSPECTS:
-                        suspects |= dict.fromkeys(_suspects(rows, self.delimiter))
-                    if number * _CHUNK_ROWS % _LOG_EVERY_ROWS == 0:
-                        log.info("reading %s: %d million rows", self.path.name, number * _CHUNK_ROWS // 1_000_000)
+        well_formed = len(schema) > 1 and self.settings.quoting in ("auto", "double")
+        if well_formed and arrow_csv.is_readable(self.path, self.settings.encoding, self.delimiter):
+            try:
+                tables = arrow_csv.rows(self.path, self.delimiter, self.lines_before_header, schema)
+                suspects = self._write(tables, schema, target)
+            except pa.ArrowException:
+                suspects = self._write(self._pandas_rows(schema), schema, target)
+        else:
+            suspects = self._write(self._pandas_rows(schema), schema, target)
         if suspects:
             with pa.memory_map(str(target)) as source:
-                refuse_if_any(_swallowed_rows(self, list(suspects), pa.ipc.open_stream(source).read_all()))
+                refuse_if_any(_swallowed_rows(self, suspects, pa.ipc.open_stream(source).read_all()))
         return {}
+
+    def _write(self, tables: Iterator[Any], schema: Any, target: Path) -> list[tuple[int, str]]:
+        """Write tables as an Arrow stream; return cells that may have swallowed rows."""
+        suspects: dict[tuple[int, str], None] = {}
+        num = 0
+        with pa.ipc.new_stream(target, schema) as writer:
+            for table in tables:
+                writer.write_table(table, max_chunksize=_CHUNK_ROWS)
+                if self.settings.quoting == "auto" and len(suspects) < csv_quotes.MAX_SUSPECTS:
+                    suspects |= dict.fromkeys(_suspects(table, self.delimiter))
+                num, before = num + len(table), num
+                if num // _LOG_EVERY_ROWS > before // _LOG_EVERY_ROWS:
+                    log.info("reading %s: %d million rows", self.path.name, num // 1_000_000)
+        return list(suspects)
+
+    def _pandas_rows(self, schema: Any) -> Iterator[Any]:
+        """The rows as pandas reads them, a chunk at a time."""
+        import pandas
+
+        if not len(pandas.read_csv(self.path, nrows=1, **self.options)):
+            return
+        for chunk in pandas.read_csv(self.path, chunksize=_CHUNK_ROWS, **self.options):
+            yield pa.Table.from_pandas(chunk, schema=schema, preserve_index=False)
 
     def explain(self, reason: str) -> Mistake:
         """Return the mistake of a file that pandas cannot read, with the settings that would read it."""

@@ -177,7 +177,11 @@ def _single_spaces(texts: Any) -> Any:
 
 def masked_text(plain: Any) -> Any:
     """Return a result of `plain_text` with "#" in place of tags (P-101A) and numbers."""
-    return pc.replace_substring_regex(pc.replace_substring_regex(plain, _TAG, "#"), r"\d+", "#")
+    return _where(pc.match_substring_regex(plain, r"\d"), plain, _without_numbers)
+
+
+def _without_numbers(texts: Any) -> Any:
+    return pc.replace_substring_regex(pc.replace_substring_regex(texts, _TAG, "#"), r"\d+", "#")
 
 
 def hashed(texts: Any) -> Hashes:
@@ -187,9 +191,19 @@ def hashed(texts: Any) -> Hashes:
     return np.frombuffer(digests, np.dtype("<u8")).astype(np.uint64)
 
 
+def _hashed_again(texts: Any, before: Any, hashes: Hashes) -> Hashes:
+    """`hashed` of texts most of which may be those of `before`, whose hashes are known."""
+    changed = pc.not_equal(texts, before)
+    result = hashes.copy()
+    result[_bools(changed)] = hashed(texts.filter(changed))
+    return result
+
+
 def _hashes(used: Any, plain: Any, groups: Any, places: Ints) -> dict[str, Hashes]:
     """Hashes of the texts and groups of the rows at `places` in the table. groups: cells, or None."""
-    hashes = {"exact": hashed(used), "plain": hashed(plain), "masked": hashed(masked_text(plain))}
+    hashes = {"exact": hashed(used)}
+    hashes["plain"] = _hashed_again(plain, used, hashes["exact"])
+    hashes["masked"] = _hashed_again(masked_text(plain), plain, hashes["plain"])
     if groups is not None:
         alone = pa.array([f"\0row {place}" for place in places.tolist()], pa.string())
         hashes["groups"] = hashed(pc.coalesce(_composed(groups), alone))

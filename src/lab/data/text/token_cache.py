@@ -19,7 +19,7 @@ from lab.data.text.corpus import Texts
 CHUNK = 1000
 """Texts tokenised at a time."""
 HALVED = 50_000
-"""Texts from which two processes tokenise half each, if the tokenizer uses one core."""
+"""Texts from which two processes tokenise or count half each, if the tokenizer uses one core."""
 COUNTED = 1 << 22
 """Ids counted at a time."""
 
@@ -78,11 +78,10 @@ def tokenise(
 
     def fill(aside: Path) -> None:
         first, second = aside / "values.bin", aside / "second.bin"
-        if len(texts) < HALVED or not getattr(tokenizer, "uses_one_core", False) or not is_possible():
+        if not _pays_to_halve(texts, tokenizer):
             write(texts, first)
         else:
-            places = np.arange(len(texts))
-            early, late = (texts.at(part) for part in np.array_split(places, 2))
+            early, late = _halves(texts)
             halved(lambda: write(early, first), lambda: write(late, second))
             _append(second, first)
         lengths = [np.load(_lengths_of(path)) for path in (first, second) if _lengths_of(path).is_file()]
@@ -92,6 +91,15 @@ def tokenise(
 
     make_entry(folder, fill)
     return Tokens(folder)
+
+
+def _pays_to_halve(texts: Texts, tokenizer: Tokenizer) -> bool:
+    return len(texts) >= HALVED and getattr(tokenizer, "uses_one_core", False) and is_possible()
+
+
+def _halves(texts: Texts) -> tuple[Texts, Texts]:
+    early, late = np.array_split(np.arange(len(texts)), 2)
+    return texts.at(early), texts.at(late)
 
 
 def _lengths_of(values: Path) -> Path:
@@ -109,12 +117,25 @@ def full_lengths(
     """Return the length of each text before any cut, in the tokenizer's unit, (rows,). Arguments as in `tokenise`."""
     folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), "lengths")
 
-    def counted() -> Iterator[int]:
-        for batch in texts.batches(CHUNK):
+    def counted(part: Texts) -> Iterator[int]:
+        for batch in part.batches(CHUNK):
             yield from tokenizer.lengths(batch)
             ticks(len(batch))
 
-    make_entry(folder, lambda aside: np.save(aside / "lengths.npy", np.fromiter(counted(), np.int32)))
+    def write(part: Texts, path: Path) -> None:
+        np.save(path, np.fromiter(counted(part), np.int32))
+
+    def fill(aside: Path) -> None:
+        path, second = aside / "lengths.npy", aside / "second.npy"
+        if not _pays_to_halve(texts, tokenizer):
+            write(texts, path)
+            return
+        early, late = _halves(texts)
+        halved(lambda: write(early, path), lambda: write(late, second))
+        np.save(path, np.concatenate([np.load(path), np.load(second)]))
+        second.unlink()
+
+    make_entry(folder, fill)
     lengths: npt.NDArray[np.int32] = np.load(folder / "lengths.npy")
     return lengths
 

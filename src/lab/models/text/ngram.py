@@ -9,8 +9,7 @@ overfitting on rare n-grams. The ids of texts are computed by `lab.models.text.n
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -72,12 +71,12 @@ class NgramTokenizer:
         return cls._weighted(model, *cls._counted(model, texts))
 
     @classmethod
-    def fitted_by_two(cls, model: Ngram, texts: Callable[[], Iterator[list[str]]]) -> "NgramTokenizer":
-        """As `fitted`, in two processes that take turns at the batches. texts: begins to stream them."""
+    def fitted_by_two(cls, model: Ngram, halves: Sequence[Callable[[], Iterable[list[str]]]]) -> "NgramTokenizer":
+        """As `fitted`, in two processes. halves: each begins to stream batches of one half of the texts."""
         done: list[tuple[int, npt.NDArray[np.int64]]] = []
 
         def count(turn: int) -> None:
-            num_texts, num_with_id = cls._counted(model, islice(texts(), turn, None, 2))
+            num_texts, num_with_id = cls._counted(model, halves[turn]())
             np.save(folder / f"{turn}.npy", np.append(num_with_id, num_texts))
 
         with TemporaryDirectory() as temporary:

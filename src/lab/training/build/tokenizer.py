@@ -6,7 +6,7 @@ reads all texts twice, half a minute for a million.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest
 
 HALVED = 50_000
 """Texts from which two processes count n-grams."""
+Halves = Sequence[Callable[[], Iterator[list[str]]]]
 FORMAT = 1
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
 
@@ -45,12 +46,12 @@ def get_tokenizer(
     cache: Path,
     folder: RunFolder,
     fresh: bool,
-    num_texts: int = 0,
+    halves: Halves = (),
 ) -> Tokenizer:
     """The tokenizer of a run; a learned one is read from the cache if it is there.
 
     texts: streams batches of training texts; texts_key: changes whenever they change; fresh: a new run, otherwise the
-    tokenizer is loaded from `folder`; num_texts: training texts, if that is known.
+    tokenizer is loaded from `folder`; halves: each streams one half of the texts, where these are many.
 
     Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
     """
@@ -61,21 +62,22 @@ def get_tokenizer(
     settings = model.model_dump(mode="json", include=_vocabulary_settings(model))
     key = json.dumps([FORMAT, tokenizers.__version__, texts_key, model.kind, settings])
     entry = cache / "tokens" / f"vocabulary-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    make_entry(entry, lambda partial: build_tokenizer(model, texts, num_texts).save(partial))
+    make_entry(entry, lambda partial: build_tokenizer(model, texts, halves).save(partial))
     return load_tokenizer(entry)
 
 
 def build_tokenizer(
-    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]], num_texts: int = 0
+    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]], halves: Halves = ()
 ) -> Tokenizer:
     """A tokenizer of pretrained weights, or one learned from the training texts.
 
-    texts: streams batches of training texts; it is called at most twice, and only to learn; num_texts: of them, if that
-    is known. Raises RequestError as `lab.models.text.weights.locate` does, before any text is read.
+    texts: streams batches of training texts; it is called at most twice, and only to learn; halves: each streams
+    one half of them, for two processes. Raises RequestError as `lab.models.text.weights.locate` does, before any text
+    is read.
     """
     if isinstance(model, Ngram):
-        if num_texts >= HALVED and is_possible():
-            return NgramTokenizer.fitted_by_two(model, texts)
+        if halves and is_possible():
+            return NgramTokenizer.fitted_by_two(model, halves)
         return NgramTokenizer.fitted(model, texts())
     if isinstance(model, Linear):
         ngrams = NgramSettings(model.buckets, model.word_ngrams, model.char_ngrams, model.min_texts)

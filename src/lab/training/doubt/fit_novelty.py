@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from lab.core.reference.content import unknown_shares_of_rows
 from lab.data.qa.datamodule import QuestionDataModule
 from lab.data.qa.windows import without_overlap
 from lab.data.series.datamodule import SeriesDataModule
@@ -15,8 +16,8 @@ from lab.training.doubt.novelty import (
     common_tokens,
     energies,
     fit_limits,
+    measures_of_texts,
     question_measures,
-    text_measures,
     window_measures,
 )
 from lab.training.evaluation.base import HeldOut
@@ -35,8 +36,9 @@ def text_novelty(data: TextDataModule, val: HeldOut) -> Novelty:
     texts = data.corpus.splits["val"].texts.at(val.rows)
     lengths = [pc.utf8_length(pa.array(batch, pa.string())).to_numpy() for batch in texts.batches(CHUNK)]
     tokens = data.rows["val"].tokens
-    ids = [tokens[row] for row in val.rows.tolist()]
-    return Novelty(fit_limits(text_measures(np.concatenate(lengths), ids, common, _energies(val))), common)
+    rare = unknown_shares_of_rows(tokens.values, tokens.offsets, common)[val.rows]
+    measures = measures_of_texts(np.concatenate(lengths), tokens.lengths[val.rows], rare, _energies(val))
+    return Novelty(fit_limits(measures), common)
 
 
 def question_novelty(data: QuestionDataModule, val: HeldOut) -> Novelty:

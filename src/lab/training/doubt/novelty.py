@@ -154,6 +154,13 @@ def text_measures(
     lengths = np.array([len(each) for each in ids], np.int64)
     flat = np.concatenate([np.asarray(each, np.int64) for each in ids]) if len(ids) else np.zeros(0, np.int64)
     rare = unknown_shares(flat, np.repeat(np.arange(len(ids)), lengths), len(ids), common)
+    return measures_of_texts(characters, lengths, rare, energy)
+
+
+def measures_of_texts(
+    characters: npt.NDArray[np.integer], lengths: npt.NDArray[np.integer], rare: Floats, energy: Floats
+) -> dict[str, Floats]:
+    """`text_measures` of texts with so many characters and tokens, and a share of rare ones, each (N,)."""
     sizes = characters.astype(np.float64)
     return {RARE: rare, SPLIT: lengths / np.maximum(sizes, 1), SHORT: -sizes, LONG: sizes, ENERGY: energy}
 

@@ -53,8 +53,9 @@ class ClassificationResult(EvaluationResult):
     ) -> Self:
         columns = dict(self.predictions)
         for name, temperature in temperatures.items():
-            pieces = torch.split(self._logits(name), max(1, MOST_CELLS // len(self.classes[name])))
-            table = torch.cat([calibrated(piece, temperature).float() for piece in pieces])
+            table = self._logits(name)
+            for piece in torch.split(table, max(1, MOST_CELLS // len(self.classes[name]))):
+                piece.copy_(calibrated(piece, temperature))
             columns |= _probability_columns(name, table)
         result = replace(self, predictions=columns)
         return result._decided(offsets) if offsets else result
@@ -82,7 +83,7 @@ class ClassificationResult(EvaluationResult):
     def _logits(self, head: str) -> torch.Tensor:
         """(N, K) log-probabilities, which are logits too; probabilities that are 0 in fp32 become the least above 0."""
         probabilities = torch.from_numpy(self.predictions[f"{head}_probabilities"])
-        return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log()
+        return probabilities.clamp(min=torch.finfo(torch.float32).tiny).log_()
 
     @property
     def confusions(self) -> dict[str, Confusion]:

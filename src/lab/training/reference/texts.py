@@ -8,7 +8,15 @@ import numpy.typing as npt
 import pyarrow.compute as pc
 
 from lab.core.batches import HeadSpec, Tokenizer
-from lab.core.reference.content import CHARACTERS, UNKNOWN_TOKENS, Classes, Reference, seen_ids, unknown_shares
+from lab.core.reference.content import (
+    CHARACTERS,
+    UNKNOWN_TOKENS,
+    Classes,
+    Reference,
+    seen_ids,
+    unknown_shares,
+    unknown_shares_of_rows,
+)
 from lab.data.qa.datamodule import QuestionDataModule
 from lab.data.text.datamodule import TextDataModule
 
@@ -32,7 +40,7 @@ def text_reference(data: TextDataModule) -> Reference:
     tokens, test = data.rows["train"].tokens, data.rows["test"].tokens
     reference.seen = tokens.counts(data.spec.vocabulary_size) > 0
     reference.seen[_unknown(data.tokenizer)] = False
-    shares = unknown_shares(test.values, np.repeat(np.arange(len(test)), test.lengths), len(test), reference.seen)
+    shares = unknown_shares_of_rows(test.values, test.offsets, reference.seen)
     reference.add_numbers(UNKNOWN_TOKENS, shares, "share")
     return reference
 

@@ -6,6 +6,7 @@ resumed or tested run, or a loaded model, is built from that folder.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +31,7 @@ from lab.training.baselines.label_rules import majority
 from lab.training.baselines.texts import linear_model
 from lab.training.build.linear_model import linear_text_classifier
 from lab.training.build.text_encoder import TextModel, own_head, text_encoder
-from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
+from lab.training.build.tokenizer import HALVED, get_tokenizer, load_tokenizer
 from lab.training.doubt.fit_novelty import text_novelty
 from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
@@ -64,7 +65,9 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, len(texts))
+        parts = np.array_split(np.arange(len(texts)), 2) if len(texts) >= HALVED else []
+        halves = [partial(texts.at(part).batches, 1000) for part in parts]
+        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, halves)
         accumulation = accumulation_schedule(config)
         module = TextDataModule if corpus.stream is None else StreamedTextDataModule
         data = module(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
