@@ -1,8 +1,7 @@
 """The processes of a run as its environment has started them: what does not fit the config, and which of them join it.
 
 A run on several devices is one command line. torchrun and SLURM start it once for each device: the process of rank 0
-carries it out, the others join that run and never look at the line again. Imports no torch, except to count GPUs
-(`trainer.devices=auto`).
+carries it out, the others join that run and never look at the line again. Imports no torch.
 """
 
 import io
@@ -29,7 +28,7 @@ log = logging.getLogger(__name__)
 
 
 def with_number(config: Config) -> Config:
-    """Return the config with a number in place of `trainer.devices=auto` or `-1`; imports torch to count GPUs.
+    """Return the config with a number in place of `trainer.devices=auto` or `-1`.
 
     Raises RequestError for what contradicts the number, MachineRefusal where -1 means no GPU.
     """
@@ -37,7 +36,7 @@ def with_number(config: Config) -> Config:
     if not means_all(trainer.devices):
         return config
     if str(trainer.devices) == "-1" and trainer.accelerator == "auto" and num_gpus() == 0:
-        problem = "means all GPUs, and torch sees none"
+        problem = "means all GPUs, and there is none that torch can use"
         raise MachineRefusal(Mistake("trainer.devices", problem, "trainer.devices=auto", trainer.devices))
     number, strategy = settled(trainer.devices, trainer.accelerator, trainer.strategy, nodes)
     log.info("trainer.devices=%s: %d", trainer.devices, number)

@@ -14,11 +14,12 @@ import pytest
 
 from lab.core.errors import RunError
 from lab.core.openmp import SHARED
+from lab.core.processes.devices import visible_gpus
 from lab.sweep.execution import fork_server as server
 from lab.sweep.execution import process_pool
 from lab.sweep.execution.messages import TrialExit, TrialMessage
 from lab.sweep.execution.process_pool import Pool
-from lab.sweep.execution.resources import num_slots, visible_gpus
+from lab.sweep.execution.resources import num_slots
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 

@@ -1,11 +1,9 @@
 """How many jobs run at once, and which GPUs each gets."""
 
-from pathlib import Path
-
 import pytest
 
 from lab.sweep.execution.process_launcher import ProcessLauncher
-from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots, visible_gpus
+from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots
 
 
 @pytest.mark.parametrize(
@@ -61,11 +59,3 @@ def test_a_job_on_all_devices_has_all_gpus(
     pool = launcher.pool(None, 9, words)
     assert (pool.slots, pool.gpus) == (slots, gpus)
     assert launcher.pool(2, 9).gpus == ["0,1", "2,3"]
-
-
-def test_visible_gpus(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "3, -1,5"}, tmp_path) == ["3", "5"]
-    assert visible_gpus({}, tmp_path) == ["0", "1"]
-    assert visible_gpus({}, tmp_path / "none") == []

@@ -1,9 +1,13 @@
 """`trainer.devices=auto` and `-1`, which mean all devices of this machine, as a number.
 
 As in Lightning: `auto` is all GPUs, or one process on a CPU; `-1` is all GPUs and needs one. A trial of a sweep sees
-the GPUs of its slot only.
+the GPUs of its slot only. Imports no torch.
 """
 
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 EVERY = ("auto", "-1", -1)
@@ -19,17 +23,23 @@ def means_all(devices: Any) -> bool:
     return isinstance(devices, int | str) and devices in EVERY
 
 
-def num_gpus() -> int:
-    """Return the number of GPUs that torch sees; imports torch."""
-    import torch
+def visible_gpus(environment: Mapping[str, str], driver: Path = Path("/proc/driver/nvidia/gpus")) -> list[str]:
+    """Return names for CUDA_VISIBLE_DEVICES: those of that variable, else all that the driver lists."""
+    visible = environment.get("CUDA_VISIBLE_DEVICES")
+    if visible is not None:
+        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+    return [str(index) for index in range(len(list(driver.iterdir())))] if driver.is_dir() else []
 
-    return torch.cuda.device_count() if torch.cuda.is_available() else 0
+
+def num_gpus() -> int:
+    """Return the number of GPUs of this process, as the driver lists them; 0 where torch is built for a CPU."""
+    return 0 if version("torch").endswith("+cpu") else len(visible_gpus(os.environ))
 
 
 def number_of(devices: Any, accelerator: str) -> Any:
     """Return the number that `auto` or `-1` stands for on this machine; any other value of `trainer.devices` as it is.
 
-    accelerator: `trainer.accelerator`. A count of GPUs imports torch.
+    accelerator: `trainer.accelerator`.
     """
     if not means_all(devices):
         return devices

@@ -65,9 +65,10 @@ class ProcessLauncher(Launcher):
 
         fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
         """
+        from lab.core.processes.devices import visible_gpus
         from lab.sweep.execution.job import HydraWork
         from lab.sweep.execution.process_pool import Pool
-        from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots, visible_gpus
+        from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots
 
         gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
         choices = [*_values(fixed), *choices]
