@@ -58,13 +58,13 @@ NETS = {
 }  # fmt: skip
 
 
-def lagged(rows: SeriesRows, num_measured: int) -> tuple[Any, Any]:
+def lagged(rows: SeriesRows, first: int) -> tuple[Any, Any]:
     """The last `LAGS` days of each window as one row, values and flags, with the season of the newest day; labels.
 
-    num_measured: columns of data; the two columns of the season follow them."""
+    first: number of the first of the two columns of the season."""
     values, _ = rows.arrays(np.arange(len(rows)))
-    season = values[:, -1, num_measured : num_measured + 2]
-    days = np.delete(values, [num_measured, num_measured + 1], 2)[:, -LAGS:]
+    season = values[:, -1, first : first + 2]
+    days = np.delete(values, [first, first + 1], 2)[:, -LAGS:]
     return np.concatenate([days.reshape(len(days), -1), season], 1), rows.cut.labels.astype(int)
 
 
@@ -74,7 +74,7 @@ def baselines(path: Path) -> list[dict[str, Any]]:
     assert isinstance(data, Series)
     result = load(data)
     module = SeriesDataModule(result, data, lambda _: 1, 0, False)
-    parts = {split: lagged(module.make_rows(split), result.num_measured) for split in result.splits}
+    parts = {split: lagged(module.make_rows(split), result.panel.columns.index("year sine")) for split in result.splits}
     truth = parts["test"][1]
     (current,) = persistence({"test": result.splits["test"]}, result.head)
     now = current.scores["test"]

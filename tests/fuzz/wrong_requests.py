@@ -301,6 +301,8 @@ data=rainfall model=inception_time data.label=5
 data=series_table data.path=a.csv model=inception_time data.label={feature: rain}
 data=rainfall model=inception_time data.split.val_from=2015-01-01
 data=rainfall model=inception_time data.gap_share=0.9
+data=rainfall model=inception_time data.past_labels=often
+data=series_table data.path=a.csv data.time=t model=inception_time data.label=wet data.past_labels=true
 data=csv
 data=csv data.path=a.csv
 data=csv data.text=[a] data.labels=[b]

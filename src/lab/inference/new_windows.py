@@ -1,7 +1,7 @@
 """Windows of a new table for a trained model: every window of each group, with or without a label.
 
-Columns, log1p, filling, calendar and scale are those of the run; the scale is the one that the run recorded. The newest
-window of a group ends at its last row, and the others lie `data.stride` steps before one another.
+Columns, log1p, filling, past labels, calendar and scale are those of the run; the scale is the one that the run
+recorded. The newest window of a group ends at its last row, and the others lie `data.stride` steps before one another.
 Shapes: N rows, C columns, W windows.
 """
 
@@ -76,7 +76,8 @@ def new_windows(
     if data.step == "time" and data.resample is None and panel.row_times is None and actual != step_s:
         problem = f"{data.path} has a row every {actual:g} s, and the run was trained on a row every {step_s:g} s"
         raise RequestError(Mistake("input", problem, "a table of the same step"))
-    labels, missing = _labels(panel, data, head), missing_values.counts(panel)
+    labels, current = _labels(panel, data, head)
+    missing = missing_values.counts(panel)
     apply_log1p(panel, data)
     if data.missing_values == "ffill":
         missing_values.fill_forward(panel)
@@ -87,6 +88,8 @@ def new_windows(
     if scaling is not None:
         apply_scaling(panel, scaling)
     measured = len(panel.columns)
+    if current is not None and windows.has_past_labels(data):
+        panel = windows.with_past_labels(panel, current, data)
     panel = with_calendar(panel, data) if data.calendar else panel
     lengths = np.broadcast_to(np.int32(data.window), len(ends))
     cut = Cut(ends.astype(np.int32), lengths, labels[ends])
@@ -96,16 +99,17 @@ def new_windows(
     return NewWindows(rows, panel, usable, labels[ends], short, missing)
 
 
-def _labels(panel: Panel, data: Table, head: HeadSpec) -> npt.NDArray[np.int16]:
-    """(N,) class of each row in the numbering of `head`, `MISSING` where the table does not have it."""
+def _labels(panel: Panel, data: Table, head: HeadSpec) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.int16] | None]:
+    """(N,) label of each row in the numbering of `head`, `MISSING` where the table does not have it; and (N,) the class
+    of the row itself under the rule of labels, None without one."""
     if isinstance(data.label, Ahead):
-        return windows.rule_codes(panel, data.label)[0]
+        return windows.rule_codes(panel, data.label)
     if panel.codes is None:
-        return np.full(len(panel.values), MISSING, np.int16)
+        return np.full(len(panel.values), MISSING, np.int16), None
     known = {name: code for code, name in enumerate(head.classes)}
     codes = np.array([*(known.get(name, MISSING) for name in panel.classes), MISSING], np.int16)
     labels: npt.NDArray[np.int16] = codes[np.where(panel.codes == MISSING, len(panel.classes), panel.codes)]
-    return labels
+    return labels, None
 
 
 def _ends(panel: Panel, data: Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.bool_], tuple[str, ...]]:

@@ -13,6 +13,11 @@ TABLE = ("data.time", "data.group", "data.features", "data.label")
 @pytest.mark.parametrize(
     ("keys", "values", "blamed"),
     [
+        (("data.past_labels", "data.label"), (True, "wet"), ["data.past_labels"]),
+        (("data.past_labels", "data.label"), ("auto", "wet"), []),
+        (("data.past_labels", "data.label"), (True, {"feature": "rain"}), []),
+        (("data.past_labels", "model.pretrain"), (True, True), ["data.past_labels"]),
+        (("data.past_labels", "model.pretrain"), ("auto", True), []),
         (DATES, (None, None), []),
         (DATES, ("2015-01-01", "2019-01-01"), []),
         (DATES, ("2015-01-01", None), ["data.split.val_from"]),

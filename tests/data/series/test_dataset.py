@@ -11,7 +11,9 @@ from hydra import compose, initialize_config_dir
 from lab.config.check import check
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
+from lab.data.series.datamodule import SeriesRows
 from lab.data.series.dataset import _windowed, apply_scaling, load, scaling_of
+from lab.data.series.missing_values import Interpolation
 from lab.data.series.panel import Panel
 from lab.data.series.rainfall import generate
 
@@ -67,10 +69,47 @@ def test_later_rows_do_not_move_earlier_ones() -> None:
 
 def test_mask_adds_a_channel_a_column_and_the_calendar_none() -> None:
     result = rainfall("data.missing_values=mask", "data.calendar=[day,year]")
-    assert len(result.channels) == 5 + 4 + 5
-    assert result.channels[5:10] == ("day sine", "day cosine", "year sine", "year cosine", "rain missing")
-    hours = result.panel.values[:24, 5:7]
+    assert len(result.channels) == 5 + 1 + 4 + 5
+    season = ("day sine", "day cosine", "year sine", "year cosine")
+    assert result.channels[5:11] == ("rain >= 0.1", *season, "rain missing")
+    hours = result.panel.values[:24, 6:8]
     assert hours[6].tolist() == pytest.approx([1, 0], abs=1e-6)
+
+
+@pytest.mark.parametrize("gaps", ["interpolate", "ffill", "mask", "drop"])
+def test_a_value_after_a_window_changes_nothing_in_it(gaps: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Least of all the past labels: the class of a later row is what is to be predicted."""
+    from lab.data.series import rainfall as module
+
+    typed = f"data.missing_values={gaps}", "data.gap_share=0.01", "data.scale=none"
+    first, generate = rainfall(*typed), module.generate
+    for split, later in (("train", 1), ("val", 3)):
+        end = int(first.splits[split].ends[40])
+        before = _windows_up_to(first, split, end)
+
+        def changed(*given: Any, row: int = end + later) -> Panel:
+            panel = generate(*given)
+            place = panel.columns.index("rain")
+            panel.values[row, place] = 0.0 if panel.values[row, place] >= 0.1 else 9.0
+            return panel
+
+        monkeypatch.setattr(module, "generate", changed)
+        other = rainfall(*typed)
+        monkeypatch.setattr(module, "generate", generate)
+        assert not np.array_equal(first.panel.values, other.panel.values, equal_nan=True)
+        for own, found in zip(before, _windows_up_to(other, split, end), strict=True):
+            np.testing.assert_array_equal(own, found)
+    place = first.channels.index("rain >= 0.1")
+    assert set(np.unique(before[0][..., place])) >= {0.0, 1.0}
+
+
+def _windows_up_to(series: Any, split: str, end: int) -> tuple[np.ndarray, np.ndarray]:
+    """Values and mask of the windows of a split, inside one station, whose newest sample is at most row `end`."""
+    gaps = series.missing_values
+    values, cut = series.panel.values, series.splits[split]
+    line = Interpolation(values, series.panel.starts) if gaps == "interpolate" else None
+    rows = SeriesRows(values, cut, series.head, line, series.num_measured if gaps == "mask" else 0)
+    return rows.arrays(np.flatnonzero((cut.ends <= end) & (cut.ends > end - 100)))
 
 
 def test_caps_draw_windows_of_both_classes() -> None:

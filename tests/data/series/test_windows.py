@@ -9,7 +9,7 @@ from lab.config.schema import Ahead, Rows, TimeSplit, Windowed
 from lab.core.batches import MISSING
 from lab.core.errors import RequestError
 from lab.data.series.panel import Panel
-from lab.data.series.windows import cut, moments, rule_codes
+from lab.data.series.windows import cut, has_past_labels, moments, rule_codes, with_past_labels
 
 RULE = Ahead(feature="rain", horizon=2, threshold=1.0)
 HOUR = np.timedelta64(3600, "s")
@@ -41,6 +41,27 @@ def test_a_rule_looks_ahead_inside_a_group_only() -> None:
     ahead, now = rule_codes(rows, RULE)
     assert now.tolist() == [0, 1, 0, MISSING, 1, 0, 1, 1, 0, 0]
     assert ahead.tolist() == [0, MISSING, 1, 0, MISSING, MISSING, 0, 0, MISSING, MISSING]
+
+
+def test_past_labels_are_the_classes_of_the_rows_themselves() -> None:
+    rows = panel((6, 4))
+    rows.values[:, 0] = [0, 2, 0, np.nan, 2, 0, np.nan, 2, 0, 0]
+    _, now = rule_codes(rows, RULE)
+    added = with_past_labels(rows, now, config())
+    assert added.columns == ("rain", "wind", "rain >= 1")
+    nan = np.nan
+    np.testing.assert_array_equal(added.values[:, 2], [0, 1, 0, nan, 1, 0, nan, 1, 0, 0])
+    np.testing.assert_array_equal(added.values[:, :2], rows.values)
+    filled = with_past_labels(rows, now, config(missing_values="ffill")).values[:, 2]
+    np.testing.assert_array_equal(filled, [0, 1, 0, 0, 1, 0, nan, 1, 0, 0], "nothing comes from another group")
+
+
+def test_past_labels_need_a_rule_and_old_runs_have_none() -> None:
+    assert not has_past_labels(config())
+    assert has_past_labels(config(past_labels="auto"))
+    assert has_past_labels(config(past_labels=True))
+    assert not has_past_labels(config(past_labels="auto", label="wet"))
+    assert not has_past_labels(config(past_labels=False))
 
 
 @pytest.mark.parametrize("purge", ["auto", 7, 9])

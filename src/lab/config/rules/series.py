@@ -124,11 +124,26 @@ def _text_only(kind: str, weighting: str) -> Found:
         yield Mistake("loss.head_weighting", problem, "loss.head_weighting=fixed", weighting)
 
 
+def _past_labels(wanted: Any, label: Any) -> Found:
+    if wanted is True and isinstance(label, str):
+        problem = f"needs classes that follow a rule; new rows may have no column {label!r}"
+        remedy = "data.past_labels=auto, or a rule: 'data.label={feature: rain, horizon: 1, threshold: 1.0}'"
+        yield Mistake("data.past_labels", problem, remedy, wanted)
+
+
+def _unread_labels(wanted: Any, pretrain: bool) -> Found:
+    if wanted is True and pretrain:
+        problem = "has no effect: next-patch prediction reads no labels"
+        yield Mistake("data.past_labels", problem, "data.past_labels=auto", wanted)
+
+
 RULES: tuple[Rule, ...] = (
     (("data.split.val_from", "data.split.test_from"), _dates),
     (("data.label", "data.kind"), _label),
     (("data.time", "data.group", "data.features", "data.label"), _columns),
     (("data.step", "data.resample"), _steps),
+    (("data.past_labels", "data.label"), _past_labels),
+    (("data.past_labels", "model.pretrain"), _unread_labels),
     (("model.kind", "model.head", "trainer.max_epochs", "trainer.precision", "callbacks.lr_finder.enabled"), _one_pass),
     (("data.split.val", "model.kind"), _leave_one_out),
     (("data.split.val", "model.head"), _left_out_by),

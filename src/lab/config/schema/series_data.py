@@ -67,6 +67,9 @@ class Windowed(Series):
     """Sine and cosine of the time of day, or of year, as two more columns each."""
     log1p: tuple[str, ...]
     """Columns that are read as log(1 + value)."""
+    past_labels: bool | Literal["auto"] = False
+    """Past labels as a covariate: a column with the class that the rule of `label` gives each row itself (1: at least
+    the threshold), missing where its feature was not observed; auto: only with such a rule."""
     split: TimeSplit
     """How the time span is split."""
 

@@ -1,7 +1,8 @@
 """A checked set of time series: values, windows or cases of each split, classes, and facts for the run record.
 
 Order: read, count missing values, labels (from the original values), log1p, forward fill, windows, scaling by the
-training rows, calendar. The same content and settings give the same set and fingerprint, whatever the files' names.
+training rows, past labels, calendar. The same content and settings give the same set and fingerprint, whatever the
+files' names.
 """
 
 import hashlib
@@ -32,9 +33,10 @@ class SeriesSet:
 
     channels: names of an input's columns, with those that mark gaps. missing_values: how `SeriesRows` fills gaps, None
     to leave them. has_times: whether the times and groups of rows are meaningful. num_measured: number of the panel's
-    columns that are data; calendar columns follow them. leave_one_out: whether `val` has the rows of `train`, which the
-    model has to score without themselves. row_classes: (N,) class of each row of the panel under the rule of labels,
-    `MISSING` where it was not observed; None without a rule. horizon: steps from a window's newest sample to its label.
+    columns that are data; past labels and calendar columns follow them. leave_one_out: whether `val` has the rows of
+    `train`, which the model has to score without themselves. row_classes: (N,) class of each row of the panel under the
+    rule of labels, `MISSING` where it was not observed; None without a rule. horizon: steps from a window's newest
+    sample to its label.
     """
 
     name: str
@@ -115,15 +117,18 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     shares = [f"{column} {count} ({count / len(panel.values):.1%})" for column, count in missing.items() if count]
     notes += [f"missing values: {listed(shares)}; missing_values={data.missing_values}"] if shares else []
     notes += [f"windows left out: {', '.join(f'{count} {reason}' for reason, count in cuts.counts.items())}"]
-    made = _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled)
+    made = _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled, current)
     return replace(made, row_classes=current, horizon=horizon)
 
 
 def _finished(
     name: str, data: Series, panel: Panel, splits: dict[str, Cut], train_rows: list[slice], head_name: str,
-    facts: dict[str, object], notes: list[str], labelled: bool,
+    facts: dict[str, object], notes: list[str], labelled: bool, current: windows.Codes | None = None,
 ) -> SeriesSet:  # fmt: skip
-    """Apply caps, join train and val if requested, check, scale. `data.split` has `seed` and `train_on_val`."""
+    """Apply caps, join train and val if requested, check, scale. `data.split` has `seed` and `train_on_val`.
+
+    current: (N,) class of each row under the rule of labels, None without one.
+    """
     split = data.split  # type: ignore[attr-defined]
     for part, cut in splits.items():
         most = getattr(data.max_rows, part)
@@ -152,6 +157,8 @@ def _finished(
         scaling = scaling_of(panel, train_rows)
         apply_scaling(panel, scaling)
     timed, measured = isinstance(data, Windowed), panel.columns
+    if current is not None and isinstance(data, Windowed) and windows.has_past_labels(data):
+        panel = windows.with_past_labels(panel, current, data)
     if isinstance(data, Windowed) and data.calendar:
         panel = with_calendar(panel, data)
     filling = data.missing_values if isinstance(data, Windowed) else None

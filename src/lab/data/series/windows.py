@@ -7,7 +7,7 @@ Shapes: N rows, W windows.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +44,25 @@ def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
     for _, part in panel.parts():
         ahead[part][: -rule.horizon] = current[part][rule.horizon :]
     return ahead, current
+
+
+def with_past_labels(panel: Panel, current: Codes, config: Windowed) -> Panel:
+    """Return the panel with one more column, the class of each row under the rule of labels: a lagged target.
+
+    current: (N,), as `rule_codes` returns it. The column is NaN where the class was not observed, and is filled forward
+    if the others are. No row has more than is known at its own time. Meanwhile the panel is in memory twice.
+    """
+    assert isinstance(config.label, Ahead), "labels follow a rule"
+    column = np.where(current == MISSING, np.nan, current).astype(np.float32)[:, None]
+    added = replace(panel, values=column, columns=(f"{config.label.feature} >= {config.label.threshold:g}",))
+    if config.missing_values == "ffill":
+        missing_values.fill_forward(added)
+    return replace(panel, values=np.concatenate([panel.values, added.values], 1), columns=panel.columns + added.columns)
+
+
+def has_past_labels(config: Windowed) -> bool:
+    """Return whether classes of the past are an input: wanted, and labels follow a rule."""
+    return config.past_labels is not False and isinstance(config.label, Ahead)
 
 
 def moments(panel: Panel, config: Windowed) -> tuple[np.datetime64, np.datetime64]:
