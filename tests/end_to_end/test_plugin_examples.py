@@ -131,11 +131,14 @@ def test_a_series_net_of_a_plugin_is_swept_with_its_sampler_policy_and_figure(fo
 
 
 @pytest.mark.slow
-def test_a_submitit_sweep_imports_the_plugin_in_its_workers(folder: Path) -> None:
+@pytest.mark.parametrize(
+    "launcher", [["submitit_local", "hydra.launcher.timeout_min=5"], ["ray"]], ids=lambda words: words[0]
+)
+def test_a_multirun_imports_the_plugin_in_its_workers(folder: Path, launcher: list[str]) -> None:
     """Each trial is a process of its own, which starts from a pickle: it has to import the plug-in itself."""
-    pytest.importorskip("hydra_plugins.hydra_submitit_launcher")
-    line = ["-m", "plugins=[conv_encoder]", "model=conv", "model.width=8,16", "hydra/launcher=submitit_local",
-            "hydra.launcher.timeout_min=5", "hydra.sweep.dir=jobs", *SMALL[:-1]]  # fmt: skip
+    pytest.importorskip(f"hydra_plugins.hydra_{launcher[0].removesuffix('_local')}_launcher")
+    line = ["-m", "plugins=[conv_encoder]", "model=conv", "model.width=8,16", f"hydra/launcher={launcher[0]}",
+            *launcher[1:], "hydra.sweep.dir=jobs", *SMALL[:-1]]  # fmt: skip
     command = [sys.executable, str(EXAMPLES.parents[1] / "train.py"), *line]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
