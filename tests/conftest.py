@@ -38,6 +38,14 @@ def pytest_unconfigure() -> None:
     _CACHE.cleanup()
 
 
+@pytest.fixture(scope="module", autouse=True)
+def plugins_of_other_modules() -> Iterator[None]:
+    """Take back what plug-ins of a test module registered in this process (`tests.plugin_state.load`)."""
+    yield
+    if state := sys.modules.get("tests.plugin_state"):
+        state.forget()
+
+
 class Ended(NamedTuple):
     """How a command ended. code: None where it was killed or did not end in time."""
 
@@ -83,7 +91,7 @@ def forked() -> Iterator[ForkedCommands]:
     server.process.communicate(timeout=120)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def read_wandb() -> Callable[[Path], list[Any]]:
     """Records of an offline run in order, `read_wandb(Path("run-<id>.wandb"))`: `wandb_internal_pb2.Record` messages.
 

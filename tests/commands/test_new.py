@@ -9,9 +9,10 @@ import pytest
 from lab.cli.command_line import parse
 from lab.cli.validate_overrides import mistakes
 from lab.commands.new import DATA, FILES, TEMPLATE, main, write
-from lab.config import plugins
 from lab.config.check import check
 from lab.config.shipped import CONF
+
+from .. import plugin_state
 
 
 def new(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
@@ -41,7 +42,7 @@ def test_the_recipe_is_a_sound_request(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.chdir(tmp_path)
     words = ["plugins=[new_project_recipe]", "--config-dir", "conf", "experiment=new_project_recipe", "model.width=8"]
     line = parse(["train.py", *words])
-    plugins.load(["new_project_recipe"], tmp_path)
+    plugin_state.load(["new_project_recipe"], tmp_path)
     assert mistakes(line, CONF, "config", check) == []
 
 

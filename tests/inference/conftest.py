@@ -12,7 +12,6 @@ import pytest
 import yaml
 from hydra import compose, initialize_config_dir
 
-from lab.config import plugins
 from lab.config.check import check, check_predict
 from lab.core.record.run_folder import RunFolder
 from lab.data.series.rainfall import generate
@@ -21,6 +20,8 @@ from lab.inference.predictor import Predictor
 from lab.inference.tasks import predictor_of
 from lab.training.tasks.saved_model import load_run
 from lab.training.train import train
+
+from .. import plugin_state
 
 CONF = Path(__file__).parents[2] / "conf"
 QUICK = ["trainer.max_epochs=1", "trainer.threads=1", "trainer.accelerator=cpu", "logger=csv",
@@ -58,6 +59,10 @@ RUNS["encoder_on_base"] = [*RUNS["encoder"], "model.base=linear"]
 RUNS["net"] = [*RUNS["series"][:-2], "model=inception_time", "model.depth=1", "model.filters=4", "model.bottleneck=4"]
 RUNS["net_on_base"] = [*RUNS["net"], "model.base=linear"]
 WORDS = {"leak": ("drips", "puddle"), "wear": ("shakes", "noise")}
+
+
+def plugins_of(settings: list[str]) -> list[str]:
+    return next((word[9:-1].split(",") for word in settings if word.startswith("plugins=[")), [])
 
 
 def text_rows(num: int = 60) -> list[tuple[str, str, str, str]]:
@@ -112,6 +117,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
         }
         if lacking := [package for package in needed.get(name, []) if find_spec(package) is None]:
             pytest.skip(f"not installed: {lacking}")
+        plugin_state.load(plugins_of(RUNS[name]))
         if name not in runs:
             runs[name] = _trained(RUNS[name], tmp_path_factory.mktemp("run"))
         return runs[name]
@@ -123,7 +129,6 @@ def _trained(settings: list[str], place: Path) -> Path:
     write_csv(place / "texts.csv", [("title", "text", "cause", "state"), *text_rows()])
     write_weather(place / "weather.csv")
     paths = [word.replace("data.path=", f"data.path={place}/") for word in settings]
-    plugins.load(next((word[9:-1].split(",") for word in settings if word.startswith("plugins=[")), []))
     with initialize_config_dir(str(CONF)):
         config = check(compose("config", [*paths, *QUICK, f"cache.dir={place / 'cache'}"]))
     with warnings.catch_warnings():

@@ -24,8 +24,9 @@ CONFIG = {
 
 
 @pytest.fixture(scope="module")
-def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two runs: one that ended well, one that failed; and a file that is none."""
+def offline(tmp_path_factory: pytest.TempPathFactory, read_wandb: Callable[[Path], list[Any]]) -> Path:
+    """Two runs: one that ended well, one that failed; and a file that is none. The files of both are complete: wandb's
+    service may write their ends after `finish()`."""
     import wandb
 
     folder = tmp_path_factory.mktemp("wandb")
@@ -45,6 +46,8 @@ def offline(tmp_path_factory: pytest.TempPathFactory) -> Path:
             run.log({"val/f1_macro": value, "train/f1_macro": value + 0.1, "epoch": epoch}, step=10 * (epoch + 1))
         run.summary.update({"test/f1_macro": 0.6})
         run.finish(exit_code=exit_code)
+    for path in folder.glob("wandb/*/run-*.wandb"):
+        read_wandb(path)
     (folder / "other").mkdir()
     (folder / "other" / "run-x.wandb").write_bytes(b"nothing")
     return folder
