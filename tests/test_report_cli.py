@@ -34,7 +34,7 @@ def test_a_report_from_the_command_line(runs: Path) -> None:
         "index.html", "runs.csv", "best_per_group.csv", "stats_per_group.csv", "report.md", "experiment/best.yaml",
         "figures/accuracy_vs_lr.png", "figures/accuracy_vs_lr.svg",
     } <= made  # fmt: skip
-    assert "Elegida en validación: 0.1-2" in done.stderr
+    assert "Elegida en validación: la ejecución 0.1-2" in done.stderr
     assert "python train.py --config-dir report experiment=best" in done.stderr
     assert not (runs / "outputs").exists()
     again = typed(runs, "runs=runs")

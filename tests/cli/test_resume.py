@@ -101,7 +101,12 @@ def test_folders_that_cannot_be_resumed(run: Path, tmp_path: Path) -> None:
     assert "both" in refusal(f"resume={run}", f"test={run}")
     assert "-m" in refusal(f"resume={run}", "-m")
     (run / "checkpoints" / "last.ckpt").unlink()
-    assert "no checkpoints/last.ckpt" in refusal(f"resume={run}")
+    record(run, command="python train.py seed=3")
+    lacking = refusal(f"resume={run}")
+    assert "no checkpoints/last.ckpt" in lacking
+    assert "try: python train.py seed=3" in lacking
+    (run / "run.json").unlink()
+    assert "try: the same command again, in a new folder" in refusal(f"resume={run}")
     (run / "checkpoints" / "best.ckpt").unlink()
     assert "no checkpoints/best.ckpt" in refusal(f"test={run}")
     (run / "config.yaml").unlink()

@@ -30,9 +30,19 @@ def test_a_folder_is_made_with_its_parents_and_left_empty(tmp_path: Path) -> Non
 def test_a_named_folder_that_exists_is_refused_and_left_alone(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "kept").write_text("x")
-    with pytest.raises(RequestError, match="never overwrites"):
+    (tmp_path / "a-2").mkdir()
+    with pytest.raises(RequestError, match="never overwrites") as caught:
         claimed(tmp_path / "a", clock=False, key="hydra.run.dir")
+    assert caught.value.mistakes[0].remedy == f"hydra.run.dir={tmp_path}/a-3"
     assert [file.name for file in (tmp_path / "a").iterdir()] == ["kept"]
+
+
+def test_a_named_folder_with_a_run_that_can_be_resumed_is_refused_with_that_line(tmp_path: Path) -> None:
+    (tmp_path / "a" / "checkpoints").mkdir(parents=True)
+    (tmp_path / "a" / "checkpoints" / "last.ckpt").touch()
+    with pytest.raises(RequestError) as caught:
+        claimed(tmp_path / "a", clock=False, key="hydra.run.dir")
+    assert f"resume={tmp_path}/a to continue the run in it" in caught.value.mistakes[0].remedy
 
 
 def test_runs_of_the_same_second_get_folders_of_their_own(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ from lab.config.schema.commands.serve import LimitsConfig
 from lab.inference.explain.interface import Explanation
 from lab.inference.predictor import Field
 from lab.serving.loaded import Answer
-from lab.serving.messages import answer_body, answer_type, error_body, request_type
+from lab.serving.messages import FIELDS as BODY_FIELDS
+from lab.serving.messages import answer_body, answer_type, error_body, request_type, wrong_field
 
 LIMITS = LimitsConfig(body_kib=1, rows=3, explained_rows=2, text_length=5, time_s=1, connections=1, waiting=1)
 FIELDS = (Field("cause", "text"), Field("cause_probability", "number"), Field("answer_start", "whole number"))
@@ -77,6 +78,28 @@ def test_cells_that_are_allowed(cell: object) -> None:
 def test_rows_that_are_refused(rows: object, words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         body().model_validate({"rows": rows})
+
+
+@pytest.mark.parametrize(
+    ("sent", "remedies"),
+    [
+        ({"rows": [ROW], "top_k": 3}, ["leave it out: the fields are rows and explain"]),
+        (
+            {"row": [ROW]},
+            ['send {"rows": [{"text": "...", "model_config": "...", "2024 \u00f1": "..."}]}', "write rows"],
+        ),
+        ({"rows": [{"text": "x"}]}, ["every row needs 'text', 'model_config', '2024 \u00f1'; a cell may be null"]),
+        ({"rows": [ROW] * 4, "explain": 1}, ["send at most 3 rows in one request", "true or false"]),
+    ],
+)
+def test_a_wrong_field_is_named_with_what_to_send(sent: object, remedies: list[str]) -> None:
+    with pytest.raises(ValidationError) as caught:
+        body().model_validate(sent)
+    assert [wrong_field(dict(each), tuple(ROW)).remedy for each in caught.value.errors()] == remedies
+
+
+def test_the_fields_are_those_of_a_body() -> None:
+    assert tuple(body().model_fields) == BODY_FIELDS
 
 
 def test_an_answer_names_its_columns_and_their_types() -> None:

@@ -128,13 +128,15 @@ REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
     "rows": (422, {"json": {"rows": [ROW] * 21}}, "at most 20"),
     "no rows": (422, {"json": {"rows": []}}, "at least 1"),
     "length": (422, {"json": {"rows": [ROW, {**ROW, "text": "x" * 501}]}}, "rows[1]: 'text' has 501 characters"),
-    "column": (422, {"json": {"rows": [{"title": "pump"}]}}, "rows[0]: lacks 'text'"),
+    "column": (422, {"json": {"rows": [{"title": "pump"}]}}, "rows[0]: lacks 'text'; every row needs 'title', 'text'"),
     "cell": (422, {"json": {"rows": [{**ROW, "text": ["x"]}]}}, "rows[0]: 'text' is neither"),
     "half": (422, {"content": b'{"rows": [{"title": "\\ud800", "text": "x"}]}',
                    "headers": {"content-type": "application/json"}}, "half of a character"),
     "infinite": (422, {"content": b'{"rows": [{"title": 1e999, "text": "x"}]}',
                        "headers": {"content-type": "application/json"}}, "finite"),
-    "setting": (422, {"json": {"rows": [ROW], "topk": 3}}, "topk"),
+    "setting": (422, {"json": {"rows": [ROW], "topk": 3}},
+                "topk: Extra inputs are not permitted; leave it out: the fields are rows and explain"),
+    "misspelt": (422, {"json": {"row": [ROW]}}, "row: Extra inputs are not permitted; write rows"),
 }  # fmt: skip
 
 
@@ -145,7 +147,7 @@ def test_a_wrong_request_is_refused_with_the_reason(served: Served, name: str) -
         answer = client.post("/predict", **sent)
     error = answer.json()["error"]
     assert (answer.status_code, error["status"]) == (status, status)
-    details = [f"{each['where']}: {each['problem']}" for each in error["details"]]
+    details = [f"{each['where']}: {each['problem']}; {each['remedy']}" for each in error["details"]]
     assert words in f"{error['reason']} {details}"
 
 

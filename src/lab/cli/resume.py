@@ -161,9 +161,9 @@ def _obstacles(
     """
     checkpoint = run.last if key == "resume" else run.final
     if not checkpoint.exists():
-        name = checkpoint.relative_to(run.path)
-        remedy = "the run's own command (run.json) in a new folder" if key == "resume" else quoted("resume", given)
-        return [Mistake(key, f"has no {name}: it was interrupted before its first checkpoint", remedy, given)]
+        problem = f"has no {checkpoint.relative_to(run.path)}: it was interrupted before its first checkpoint"
+        remedy = quoted("resume", given) if key == "test" and run.last.exists() else _own_command(run)
+        return [Mistake(key, problem, remedy, given)]
     if damage := list(_damage(run, checkpoint)):
         return [Mistake(key, problem, f"{key}=ANOTHER_RUN", given) for problem in damage]
     record, outside = run.read(), saved.outside(conf)
@@ -185,6 +185,15 @@ def _obstacles(
     if record.get("pending"):  # the test is repeated, and the work that remained after it is done
         return []
     return _nothing_left(given, record.get("status"), flattened(saved.settings), dict(map(split, changes)))
+
+
+def _own_command(run: RunFolder) -> str:
+    """The line that starts the run again, in a new folder."""
+    try:
+        command = run.read().get("command")
+    except (OSError, Unreadable):  # killed before its record, or damaged
+        command = None
+    return str(command) if command else "the same command again, in a new folder"
 
 
 def _present_name(name: str) -> str:

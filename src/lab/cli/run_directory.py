@@ -5,6 +5,7 @@ if the folder exists, a name made from the clock gets a number as suffix, and a 
 Hydra turns exceptions of callbacks into warnings, so SystemExit is raised.
 """
 
+import itertools
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf, read_write
 
 from lab.core.errors import EXIT_FAILED, EXIT_REQUEST, Mistake, RequestError, in_a_block
+from lab.core.hydra_quoting import quoted
+from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import complain
 
 JOB_MARKS = ("hydra.job.num", "hydra.job.id", "hydra:job.num", "hydra:job.id")
@@ -68,7 +71,7 @@ def claimed(folder: Path, clock: bool, key: str) -> Path:
         while not _made(path):
             if not clock:
                 problem = "exists already, and a run never overwrites another"
-                raise RequestError(Mistake(key, problem, f"{key}=ANOTHER_FOLDER, or resume=RUN to continue RUN", path))
+                raise RequestError(Mistake(key, problem, _ways_out(key, path), path))
             number += 1
             path = folder.with_name(f"{folder.name}-{number}")
         _probe(path)
@@ -76,6 +79,14 @@ def claimed(folder: Path, clock: bool, key: str) -> Path:
         problem = f"cannot be made and written to: {error.strerror}"
         raise RequestError(Mistake(key, problem, f"{key}=FOLDER_WITH_ROOM", folder)) from error
     return path
+
+
+def _ways_out(key: str, taken: Path) -> str:
+    """A folder that is free, and the line that continues the run in the taken one if it can be continued."""
+    free = next(path for n in itertools.count(2) if not (path := taken.with_name(f"{taken.name}-{n}")).exists())
+    other = quoted(key, free)
+    can_be_resumed = RunFolder(taken).last.is_file()
+    return f"{other}, or {quoted('resume', taken)} to continue the run in it" if can_be_resumed else other
 
 
 def _made(path: Path) -> bool:

@@ -65,7 +65,7 @@ def predict(request: PredictRequest) -> Done:
     folder = find_run(request.run)
     profile = Profile(load_reference(RunFolder(folder))) if request.drift else None
     config, model = load_model(folder, request.checkpoint)
-    log.info("%s", folder)
+    log.info("the model is that of the run in %s", folder)
     predictor = predictor_of(config, model, folder, request)
     predictor.profile = profile
     best = predictor.best

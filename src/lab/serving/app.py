@@ -21,7 +21,16 @@ from lab.serving.batching import Batcher, Busy, ModelFailed
 from lab.serving.current import Current
 from lab.serving.guard import SECURITY_HEADERS, Guard, StrictRoute
 from lab.serving.loaded import Query
-from lab.serving.messages import Detail, ErrorBody, Health, answer_body, answer_type, error_body, request_type
+from lab.serving.messages import (
+    Detail,
+    ErrorBody,
+    Health,
+    answer_body,
+    answer_type,
+    error_body,
+    request_type,
+    wrong_field,
+)
 from lab.serving.metrics import Metrics
 from lab.serving.page import FILES, page
 
@@ -69,7 +78,7 @@ def application(request: ServeRequest, current: Current, metrics: Metrics, key: 
     _add_predict(app, request, current, batcher, key)
     _add_state(app, current, metrics, key)
     _add_page(app, current, key)
-    _add_refusals(app)
+    _add_refusals(app, current)
     names = {name.lower() for name in (*request.allowed_hosts, request.host)}
     app.add_middleware(
         Guard, hosts=names, key=key, protected=PROTECTED, paths=PATHS, max_bytes=request.limits.body_kib * 1024,
@@ -127,13 +136,14 @@ def _add_page(app: FastAPI, current: Current, key: str | None) -> None:
         add(path, content, media_type)
 
 
-def _add_refusals(app: FastAPI) -> None:
+def _add_refusals(app: FastAPI, current: Current) -> None:
     @app.exception_handler(RequestValidationError)
     async def wrong_body(_: Request, error: RequestValidationError) -> JSONResponse:
         errors = error.errors()
         if any(each["type"] == "json_invalid" for each in errors):
             return refused(400, f"the body is no JSON: {errors[0].get('ctx', {}).get('error', '')}")
-        return refused(422, "the body is no request for predictions", [_detail(each) for each in errors])
+        needed = current.model.intake.needed
+        return refused(422, "the body is no request for predictions", [wrong_field(each, needed) for each in errors])
 
     @app.exception_handler(HTTPException)
     async def wrong_request(_: Request, error: HTTPException) -> JSONResponse:
@@ -151,12 +161,6 @@ def refused(
 ) -> JSONResponse:
     """Return the answer to a request that is refused."""
     return JSONResponse(error_body(status, reason, details or []), status, dict(headers or {}))
-
-
-def _detail(error: Mapping[str, Any]) -> Detail:
-    parts = [part for part in error["loc"] if part != "body"]
-    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
-    return Detail(where=where.encode("utf-8", "replace").decode(), problem=str(error["msg"]))
 
 
 def _responses(statuses: list[int], key: str | None) -> dict[int | str, dict[str, Any]]:

@@ -3,8 +3,9 @@
 The columns are those of the served model, so the schemas are made from it and are exactly what is checked.
 """
 
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any
 
@@ -12,9 +13,12 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from pydantic_core import PydanticCustomError
 
 from lab.config.schema.commands.serve import LimitsConfig
+from lab.core.errors import nearest
 from lab.inference.explain.interface import Explanation
 from lab.serving.loaded import Answer, LoadedModel
 
+FIELDS = ("rows", "explain")
+"""The fields of a body of /predict."""
 TYPES = {"text": "string", "number": "number", "whole number": "integer", "yes or no": "boolean"}
 """JSON type of each kind of field."""
 
@@ -103,6 +107,33 @@ class Health(BaseModel):
 def error_body(status: int, reason: str, details: Sequence[Detail] = ()) -> dict[str, Any]:
     """Return the body of an answer to a refused request."""
     return ErrorBody(error=Problem(status=status, reason=reason, details=list(details))).model_dump()
+
+
+def wrong_field(error: Mapping[str, Any], needed: Sequence[str]) -> Detail:
+    """Return a mistake that pydantic detected in a body, with what to send instead. needed: columns of every row."""
+    parts = [part for part in error["loc"] if part != "body"]
+    where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+    return Detail(
+        where=where.encode("utf-8", "replace").decode(),
+        problem=str(error["msg"]),
+        remedy=_remedy(str(error["type"]), parts, error.get("ctx") or {}, needed),
+    )
+
+
+def _remedy(kind: str, parts: Sequence[object], limits: Mapping[str, Any], needed: Sequence[str]) -> str:
+    body = f"send {json.dumps({'rows': [dict.fromkeys(needed, '...')]}, ensure_ascii=False)}"
+    if kind == "extra_forbidden":
+        near = nearest(str(parts[-1]), FIELDS) if parts else None
+        return f"write {near}" if near else f"leave it out: the fields are {' and '.join(FIELDS)}"
+    if kind == "column":
+        return f"every row needs {', '.join(map(repr, needed))}; a cell may be null"
+    if kind == "too_long" and parts == ["rows"]:
+        return f"send at most {limits['max_length']} rows in one request"
+    if kind == "bool_type":
+        return "true or false"
+    if kind == "explain":
+        return "leave out explain"
+    return "" if kind == "cell" else body
 
 
 def answer_body(answer: Answer, version: str) -> dict[str, Any]:

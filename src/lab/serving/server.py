@@ -51,5 +51,5 @@ def server_of(request: ServeRequest, key: str | None) -> Server:
         timeout_graceful_shutdown=round(request.limits.time_s + GRACE_S),
     )  # fmt: skip
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    log.info("%s, version %s", current.model.folder, current.model.version)
+    log.info("the model is that of the run in %s, version %s", current.model.folder, current.model.version)
     return Server(settings)

@@ -204,4 +204,4 @@ def test_a_stray_quote_among_sound_ones_is_named_by_the_lines_that_it_joins(tmp_
 
 def test_no_delimiter_is_proposed_that_is_used_already(tmp_path: Path) -> None:
     mistake = refused(tmp_path / "a.csv", "a;b\n1;2\n1;2;3\n", FileSettings(delimiter=";"))
-    assert "'data.delimiter=\",\"'" in mistake.remedy
+    assert mistake.remedy == "put cells that contain the delimiter in quotes"

@@ -280,7 +280,8 @@ def test_deciding_words_and_contradictions_are_named(loaded: Load, tmp_path: Pat
     rows = [[text + (" urgente" if place % 2 else ""), "AB"[place % 2]] for place, text in enumerate(_sentences(200))]
     rows += [[rows[0][0], "B"]]
     corpus = loaded("csv", path=_write(tmp_path / "a.csv", rows), text=["texto"], labels=["modo"])
-    assert any("'urgente' means modo=B" in note for note in corpus.notes)
+    (note,) = [note for note in corpus.notes if "'urgente' means modo=B" in note]
+    assert "test on rows that a person labelled" in note
     assert corpus.facts["duplicates"]["contradicted"] == {"modo": {"texts": 1, "rows": 2}}  # type: ignore[index]
 
 

@@ -49,7 +49,7 @@ def test_the_best_on_validation_wins_whatever_the_test_says(make_run: MakeRun, t
     assert winner.row == 0
     assert [runs.frame["run"].iloc[row] for row in leaderboard(runs)] == ["a", "ended", "b", "failed"]
     texts = [translate(sentence, "en") for sentence in winner.sentences]
-    assert texts[0] == "Chosen on validation: a, val/f1_macro 0.8000 at epoch 2."
+    assert texts[0] == "Chosen on validation: run a, val/f1_macro 0.8000 at epoch 2."
     assert texts[-1] == "Reported on test, which did not influence the choice: f1_macro 0.1000."
     assert winner.command == "python train.py optimizer.lr=1.0 seed=1"
 
@@ -141,7 +141,7 @@ def test_confirmed_means_of_another_metric_choose_nothing(
     assert winner is not None
     assert runs.frame["run"].iloc[winner.row] == "0"
     texts = [translate(sentence, "en") for sentence in winner.sentences]
-    assert texts[0] == "Chosen on validation: 0, val/loss 0.5000 at epoch 1."
+    assert texts[0] == "Chosen on validation: run 0, val/loss 0.5000 at epoch 1."
     assert "another metric or goal (lr: val/f1_macro (maximize)) and did not influence" in texts[1]
 
 

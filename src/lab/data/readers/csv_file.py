@@ -7,6 +7,7 @@ few seconds per million rows, once.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ import pyarrow.compute as pc
 
 from lab.core.errors import Mistake, refuse_if_any
 from lab.core.hydra_quoting import quoted
-from lab.data.readers import arrow_csv, csv_quotes
+from lab.data.readers import arrow_csv, csv_quotes, delimiters
 from lab.data.readers.csv_quotes import STYLES, Record, records
 from lab.data.readers.file_bytes import open_text, read_lines, scan_bytes, sep_line_delimiter, utf_16_variant
 from lab.data.readers.row_file import RowFile
@@ -147,9 +148,15 @@ class CsvFile(RowFile):
             start, end = joined.first + self.lines_before_header, joined.last + self.lines_before_header
             reason = f"a quote at the start of a cell joins lines {start} to {end}"
             ways = [f"put the cell at line {start} in quotes, and double the quotes inside it"]
-        other = ";" if self.delimiter != ";" else ","
-        delimiter = f"quote fields that hold the delimiter, or name another: {quoted('data.delimiter', other)}"
-        return Mistake(self.key, f"cannot be read: {reason}", ", or ".join(ways) or delimiter, self.path)
+        remedy = ", or ".join(ways) or delimiters.remedy(self.lines, self.delimiter, current)
+        return Mistake(self.key, f"cannot be read: {reason}", remedy, self.path)
+
+    def remedy_in(self, encoding: str) -> str:
+        other = replace(self, settings=replace(self.settings, encoding=encoding))
+        if other.width(self.settings.quoting) > 1:
+            return ""
+        mark = delimiters.fitting_delimiter(other.lines, other.delimiter, self.settings.quoting)
+        return "" if mark is None else quoted(delimiters.KEY, mark)
 
     def _first_joined_row(self) -> Record | None:
         """The first row with another number of cells than the header, if a quote made it of several lines."""
@@ -165,7 +172,9 @@ def _confusing_characters(file: CsvFile) -> Iterator[Mistake]:
     if scan.nul_line is not None:
         utf_16 = utf_16_variant(file.path)
         other = file.path.with_name(f"clean-{file.path.name}")
-        remedy = f"data.encoding={utf_16}" if utf_16 else f"write it again without them: {quoted(file.key, other)}"
+        remedy = f"write it again without them: {quoted(file.key, other)}"
+        if utf_16:
+            remedy = f"data.encoding={utf_16} {file.remedy_in(utf_16)}".rstrip()
         yield Mistake(file.key, f"line {scan.nul_line} contains a NUL, which ends its cell", remedy, file.path)
         return
     if scan.lone_returns and quoting != "none" and (line := _broken_line(file)):

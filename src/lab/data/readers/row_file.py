@@ -47,3 +47,7 @@ class RowFile(ABC):
     def explain(self, reason: str) -> Mistake:
         """Return the mistake of a file that the reader rejected for `reason`."""
         return Mistake(self.key, f"cannot be read: {reason}", value=self.path)
+
+    def remedy_in(self, encoding: str) -> str:  # noqa: ARG002  a format without further settings
+        """Return what else has to be typed if the file is read in another encoding; empty if nothing has to."""
+        return ""

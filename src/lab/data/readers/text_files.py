@@ -12,6 +12,7 @@ import hashlib
 import json
 import zlib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -138,12 +139,12 @@ def _digest(path: Path, *parts: object) -> str:
 
 def _explained(error: Exception, file: RowFile, folder: Path) -> Mistake:
     """The innermost reason of an error as a mistake of the request. folder: of the Arrow copy."""
-    path, key, encoding = file.path, file.key, file.settings.encoding
+    path, key = file.path, file.key
     chain = [error]
     while isinstance(cause := chain[-1].__cause__, Exception):
         chain.append(cause)
     if any(isinstance(link, UnicodeDecodeError) or "UTF-16 stream" in str(link) for link in chain):
-        return wrong_encoding(path, key, encoding)
+        return _wrong_encoding(file)
     for link in chain:
         if isinstance(link, OSError) and (
             link.errno == errno.ENOSPC or folder.parent.parent in _parents(link.filename)
@@ -155,8 +156,18 @@ def _explained(error: Exception, file: RowFile, folder: Path) -> Mistake:
         try:
             return file.explain(reason)
         except UnicodeDecodeError:  # the parser stopped before bytes that are in another encoding
-            return wrong_encoding(path, key, encoding)
+            return _wrong_encoding(file)
     return Mistake(key, f"cannot be read: {reason}", value=path)
+
+
+def _wrong_encoding(file: RowFile) -> Mistake:
+    """The mistake of a file in another encoding. If one is proposed, also what else the file needs then."""
+    mistake = wrong_encoding(file.path, file.key, file.settings.encoding)
+    try:
+        also = file.remedy_in(codecs.lookup(mistake.remedy.removeprefix("data.encoding=")).name)
+    except (LookupError, UnicodeError):  # no encoding is proposed, or a line is not in it
+        also = ""
+    return replace(mistake, remedy=f"{mistake.remedy} {also}") if also else mistake
 
 
 def _parents(name: object) -> tuple[Path, ...]:

@@ -64,8 +64,7 @@ def check_columns(inputs: Sequence[Input], needed: Sequence[str], columns: Mappi
             free = [column for column in source.columns if column not in needed]
             near = nearest(name, free) or (free[0] if len(free) == 1 else None)
             remedy = f"'columns={{{own}: {near or 'COLUMN'}}}'" if free else ""
-            mark = next((mark for mark in ";\t|" if len(source.columns) == 1 and mark in source.columns[0]), None)
-            remedy = quoted("delimiter", mark) if mark else remedy
+            remedy = _other_delimiter(source) or remedy
             problem = f"{source.name} has no column {name!r}, which the run reads; it has {listed(source.columns)}"
             mistakes.append(Mistake("input", problem, remedy))
     if mistakes:
@@ -133,8 +132,14 @@ def _sound_head(source: Input, encoding: str, path: Path | None = None) -> Input
         whole = len(head) if not of_encoding else num + sum(not _is_ascii(cells) for cells, fault in head if not fault)
         if (num >= NEARLY_ALL * len(head) and len(head) > 1) or (of_encoding and num >= max(FEW, NEARLY_ALL * whole)):
             which = f"{num} of its first {len(head)} rows"
-            raise RequestError(_wrong_head(source.name, which, example, path, encoding))
+            raise RequestError(_wrong_head(source, which, example, path, encoding))
     return replace(source, rows=itertools.chain(head, rows))
+
+
+def _other_delimiter(source: Input) -> str:
+    """The delimiter to type if the header of an input is one cell that contains another one; else empty."""
+    mark = next((mark for mark in ";\t|," if len(source.columns) == 1 and mark in source.columns[0]), None)
+    return quoted("delimiter", mark) if mark else ""
 
 
 def _kind(fault: str) -> str:
@@ -146,10 +151,11 @@ def _is_ascii(cells: Mapping[str, Any]) -> bool:
     return all(not isinstance(cell, str) or cell.isascii() for cell in cells.values())
 
 
-def _wrong_head(name: str, which: str, fault: str, path: Path | None, encoding: str) -> Mistake:
+def _wrong_head(source: Input, which: str, fault: str, path: Path | None, encoding: str) -> Mistake:
+    name = source.name
     if not fault.startswith(WRONG_ENCODING.format(encoding)):
-        delimiter = f"put cells with a delimiter in quotes, or name it: {quoted('delimiter', ';')}"
-        remedy = delimiter if "cells" in fault else ""
+        quotes = f"put cells with a delimiter in quotes, or name it: {quoted('delimiter', ';')}"
+        remedy = (_other_delimiter(source) or quotes) if "cells" in fault else ""
         return Mistake("input", f"{which} cannot be predicted; the first such row {fault}", remedy, name)
     if path is not None:
         found = encodings.wrong_encoding(path, "input", encoding, "encoding")

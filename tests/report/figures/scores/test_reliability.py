@@ -47,4 +47,4 @@ def test_a_run_without_test_labels_shows_its_validation_rows(tabled, tmp_path: P
     assert (before["y"], after["y"]) == ([0.6], [0.6, 0.6])
     assert (before["name"], after["name"]) == ("antes: 0.250", "después: 0.030")
     assert [name for name, _ in reliability.draw_matplotlib(data, words)] == [""]
-    assert "Corrida 0, filas de val" in reliability.caption(data, words)
+    assert "Ejecución 0, filas de val" in reliability.caption(data, words)
