@@ -9,6 +9,7 @@ import re
 import shlex
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Callable
 from importlib import import_module
 from importlib.util import find_spec
@@ -213,22 +214,48 @@ def test_the_readme_fits_on_two_screens() -> None:
     assert PAGES["README.md"].count("\n") <= 130
 
 
-def test_the_spanish_readme_has_the_same_structure_and_commands() -> None:
-    english, spanish = (
+TWINS = {"README.es.md": "README.md"} | {
+    name: name.replace("docs/es/", "docs/") for name in PAGES if re.fullmatch(r"docs/es/(?!peers)\w+\.md", name)
+}
+"""A Spanish page and its English one. Recipes and the page about other tools have tests of their own."""
+
+
+@pytest.mark.parametrize("spanish", TWINS)
+def test_a_spanish_page_has_the_same_structure_commands_and_links(spanish: str) -> None:
+    pages = (TWINS[spanish], spanish)
+    here, there = (
         [
             line if code else re.match(r"#*|\||- |!", line)[0]  # type: ignore[index]
             for code, block in enumerate_code(PAGES[name])
             for line in block.splitlines()
             if line.strip()
         ]
-        for name in ("README.md", "README.es.md")
+        for name in pages
     )
-    assert [kind for kind in spanish if kind] == [kind for kind in english if kind]
-    links = [
-        sorted(link.replace("docs/es/", "docs/") for link in re.findall(r"\]\(([^)]+)\)", PAGES[name]))
-        for name in ("README.md", "README.es.md")
-    ]
-    assert [link for link in links[0] if "README" not in link] == [link for link in links[1] if "README" not in link]
+    assert [kind for kind in there if kind] == [kind for kind in here if kind]
+    assert links(spanish) == links(TWINS[spanish])
+
+
+def links(name: str) -> list[str]:
+    """The pages and pictures that a page names, without the language; those between the two languages are left out."""
+    targets = re.findall(r"\]\(([^)#]*)[^)]*\)", PAGES[name])
+    plain = [re.sub(r"^(\.\./)+|(?<=docs/)es/|^es/", "", target) for target in targets]
+    own = Path(name).name.replace(".es", "")
+    return sorted(target for target in plain if target != own and "README" not in target)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_to_a_place_in_a_page_lead_to_one_of_its_headings(name: str) -> None:
+    for target, place in re.findall(r"\]\(([\w./]*)#([^)]+)\)", PAGES[name]):
+        page = (Path(name).parent / target) if target else Path(name)
+        text = PAGES[str((ROOT / page).resolve().relative_to(ROOT))]
+        assert place in {slug(title) for title in re.findall(r"^#+ (.*)$", text, re.M)}, f"{target}#{place}"
+
+
+def slug(title: str) -> str:
+    """The name of a heading in an address, as the site makes it."""
+    plain = unicodedata.normalize("NFKD", title).encode("ascii", "ignore").decode()
+    return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", plain).strip().lower())
 
 
 def enumerate_code(text: str) -> list[tuple[int, str]]:
