@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from lab.core.batches import Tokenizer
+from lab.models.linear.tfidf_encoder import TfidfEncoder
 from lab.models.pooling import pool
 from lab.models.text.families import FAMILIES
 from lab.models.text.interfaces import BagEncoder, CuttableEncoder, TextEncoder
-from lab.models.text.ngram import NgramEncoder
 from lab.training.build.text_encoder import build_encoder
 from lab.training.build.tokenizer import build_tokenizer, load_tokenizer
 
@@ -142,7 +142,7 @@ class TestEncoders(EncoderContract):
 
         def encoder(tokenizer: Any, folder: Path, fresh: bool) -> TextEncoder:
             if member == "linear":
-                return NgramEncoder(5, tokenizer, 0.0)
+                return TfidfEncoder(5, tokenizer)
             return build_encoder(model, tokenizer, folder, load_weights=fresh)
 
         def rebuilt(folder: Path) -> tuple[Tokenizer, TextEncoder]:

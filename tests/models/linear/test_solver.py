@@ -64,23 +64,38 @@ def test_validation_rows_choose_the_columns() -> None:
     assert head.choice.num_columns == 4
 
 
-def test_much_data_are_fitted_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    train, val = rows(150, 3, 21), rows(60, 3, 22)
-    fits: list[Choice] = []
+@pytest.fixture
+def fits(monkeypatch: pytest.MonkeyPatch) -> list[Choice]:
+    """The candidates that are fitted."""
+    made: list[Choice] = []
     solve = SupportVectorMachine.solve
 
     def counted(self: SupportVectorMachine, train: Rows, num_classes: int, choice: Choice, *rest: Any) -> LinearHead:
-        fits.append(choice)
+        made.append(choice)
         return solve(self, train, num_classes, choice, *rest)
 
     monkeypatch.setattr(SupportVectorMachine, "solve", counted)
+    return made
+
+
+def test_much_data_are_fitted_for_two_penalties_and_more_once(
+    fits: list[Choice], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, val = rows(150, 3, 21), rows(60, 3, 22)
     fit_head(train, val, 3, [4, 8])
     assert len(fits) == 10
     fits.clear()
     monkeypatch.setattr(SupportVectorMachine, "most_searched", 10)
+    fit_head(train, val, 3, [4, 8])
+    assert fits == [Choice(0.3, 8), Choice(1.0, 8)]
+    fits.clear()
+    monkeypatch.setattr(SupportVectorMachine, "most_compared", 10)
     head = fit_head(train, val, 3, [4, 8])
     assert fits == [Choice(0.3, 8)]
     assert head.temperature != 1.0, "validation rows calibrate all the same"
+    fits.clear()
+    fit_head(train, val, 3, [4, 8], (3.0, 9.0))
+    assert fits == [Choice(9.0, 8)]
 
 
 def test_scores_are_calibrated_on_validation_rows() -> None:

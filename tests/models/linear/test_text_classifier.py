@@ -13,8 +13,8 @@ from lab.core.batches import MISSING, HeadSpec, TextBatch, TextSpec
 from lab.models.linear import solved
 from lab.models.linear.text import TextLinear
 from lab.models.linear.text_classifier import LinearTextClassifier
+from lab.models.linear.tfidf_encoder import TfidfEncoder
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
-from lab.models.text.ngram import NgramEncoder
 
 from .test_text import HEADS, SMALL, data
 
@@ -45,7 +45,7 @@ def classifier(
     training: Any, heads: tuple[HeadSpec, ...] = HEADS, c: float | None = None, loss: schema.LossConfig = LOSS
 ) -> LinearTextClassifier:
     spec = TextSpec(heads, TOKENIZER.vocabulary_size, 0, 99)
-    encoder = NgramEncoder(sum(head.num_classes for head in heads), TOKENIZER, 0.0)
+    encoder = TfidfEncoder(sum(head.num_classes for head in heads), TOKENIZER)
     return LinearTextClassifier(spec, encoder, loss, c, True, training())
 
 

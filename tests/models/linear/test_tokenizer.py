@@ -1,17 +1,13 @@
-"""N-grams of at least two texts get ids of their own; ids and places belong together; words come first."""
+"""N-grams of enough texts get ids of their own; ids and places belong together; words come first."""
 
 from pathlib import Path
 
-import numpy as np
-
 from lab.core.files import read_json
-from lab.models.linear.text_features import sparse_rows
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
 from lab.models.text.interfaces import TOKENIZER_FILE
-from lab.models.text.ngram import NgramEncoder
 
 TEXTS = ["fuga de aceite", "fuga de agua", "ruido en motor", "ruido en bomba", "Fúga única"]
-SETTINGS = NgramSettings(buckets=2**12)
+SETTINGS = NgramSettings(buckets=2**12, min_texts=2)
 
 
 def fitted() -> SparseNgramTokenizer:
@@ -26,7 +22,7 @@ def test_ids_are_dense_and_only_of_ngrams_of_two_texts() -> None:
     assert tokenizer.idf[0] == 0
     assert 1 < tokenizer.num_word_ids < tokenizer.vocabulary_size - 1
     assert tokenizer.encode(["xyzzy"], 100) == [[]]
-    assert len(SparseNgramTokenizer.fitted(NgramSettings(2**12, min_texts=1), [TEXTS]).idf) > len(tokenizer.idf)
+    assert len(SparseNgramTokenizer.fitted(NgramSettings(2**12), [TEXTS]).idf) > len(tokenizer.idf)
 
 
 def test_places_belong_to_ids() -> None:
@@ -48,18 +44,10 @@ def test_a_saved_tokenizer_is_the_same(tmp_path: Path) -> None:
     assert read_json(tmp_path / TOKENIZER_FILE, dict)["kind"] == "linear"
 
 
-def test_sparse_rows_are_the_weights_of_the_encoder() -> None:
-    import torch
-
+def test_a_tokenizer_of_an_earlier_version_keeps_its_weights(tmp_path: Path) -> None:
     tokenizer = fitted()
-    ids = tokenizer.encode([*TEXTS, ""], 100)
-    matrix = sparse_rows(tokenizer.encode_flat([*TEXTS, ""], 100), tokenizer.idf, tokenizer.num_word_ids).toarray()
-    encoder = NgramEncoder(4, tokenizer, 0.0)  # type: ignore[arg-type]  # the attributes that it reads
-    length = max(map(len, ids))
-    padded = torch.tensor([row + [0] * (length - len(row)) for row in ids])
-    weights = encoder.weights(padded, padded > 0)
-    dense = np.zeros_like(matrix)
-    for row, (places, values) in enumerate(zip(padded.tolist(), weights.tolist(), strict=True)):
-        for place, value in zip(places, values, strict=True):
-            dense[row, place] += value
-    np.testing.assert_allclose(matrix, dense, atol=1e-6)
+    tokenizer.save(tmp_path)
+    description = read_json(tmp_path / TOKENIZER_FILE, dict)
+    assert tokenizer.sublinear
+    assert description.pop("sublinear") is True
+    assert not SparseNgramTokenizer.load(tmp_path, description).sublinear

@@ -48,7 +48,7 @@ class Logistic:
     error (Breiman et al. 1984, Classification and Regression Trees, 3.4.3) for candidates that see the same rows.
     """
 
-    most_searched = 3e8
+    most_searched = most_compared = 3e8
 
     def solve(
         self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int

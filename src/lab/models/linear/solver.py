@@ -25,8 +25,8 @@ ClassWeights = Floats | Literal["balanced"] | None
 """Weights (K,) of the classes; `balanced`: inverse to their frequency in the rows of a fit; None: all are 1."""
 PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0)
 """Candidates for C, the weight of a row's error beside the squared weights."""
-USUAL_PENALTY = 0.3
-"""C where validation rows do not choose it."""
+USUAL_PENALTIES = (0.3, 1.0)
+"""Values of C that are compared where all candidates would take too long; the first is used where no rows choose."""
 ABSENT = -2.0
 """Score of a class without a training row: below the margin of -1."""
 FOLDS = 5
@@ -72,11 +72,12 @@ class Rows:
 class Machine(Protocol):
     """What fits a candidate, and how candidates are compared.
 
-    most_searched: stored features times classes up to which validation rows choose among all candidates; beyond, a fit
-    has all columns and `USUAL_PENALTY`.
+    most_searched: stored features times classes up to which validation rows choose among all candidates; most_compared:
+    those up to which they choose between `USUAL_PENALTIES`, with all columns; beyond, the first of these is fitted.
     """
 
     most_searched: float
+    most_compared: float
 
     def solve(
         self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int
@@ -92,11 +93,12 @@ class Machine(Protocol):
 class SupportVectorMachine:
     """LinearSVC of scikit-learn: each class against all others, compared by macro-F1.
 
-    A core fits some 30 million features times classes a second. On the largest data that were searched, the search took
-    94 s and gained .001 (LOG.md, 2026-11-29).
+    A core fits some 30 million features times classes a second. A sample of the rows does not show which C is best for
+    all (LOG.md, 2026-11-29).
     """
 
     most_searched = 1e7
+    most_compared = 5e7
 
     def solve(
         self, train: Rows, num_classes: int, choice: Choice, class_weights: ClassWeights, seed: int
@@ -161,26 +163,42 @@ def fit_head(
     training rows calibrate them.
     """
     train, val = train.known(), None if val is None or not len(val.known().labels) else val.known()
-    present = np.unique(train.labels)
-    if len(present) < 2:
+    if len(np.unique(train.labels)) < 2:
         return _constant(train, num_classes)
-    num_stored = getattr(train.features, "nnz", train.features.size)
-    fitted: LinearHead | None = None
-    if val is not None and num_stored * num_classes <= machine.most_searched:
-        best: Floats | None = None
-        for choice in (Choice(c, num) for num in dict.fromkeys(columns) for c in penalties):
-            head = machine.solve(train, num_classes, choice, class_weights, seed)
-            logits = head.logits(val.features)
-            if best is None or machine.is_better(logits, best, val.labels):
-                best, fitted = logits, head
-    if fitted is None:
-        usual = USUAL_PENALTY if USUAL_PENALTY in penalties else sorted(penalties)[len(penalties) // 2]
-        fitted = machine.solve(train, num_classes, Choice(usual, columns[-1]), class_weights, seed)
+    choices = [Choice(c, num) for num in dict.fromkeys(columns) for c in penalties]
+    units = num_classes * getattr(train.features, "nnz", train.features.size)
+    if val is None or units > machine.most_searched:
+        usual = [c for c in USUAL_PENALTIES if c in penalties] or [sorted(penalties)[len(penalties) // 2]]
+        compared = val is not None and units <= machine.most_compared
+        choices = [Choice(c, columns[-1]) for c in (usual if compared else usual[:1])]
+    fitted = _best(choices, train, val, num_classes, class_weights, seed, machine)
     if val is not None:
         return tempered(fitted, fitted.logits(val.features), val.labels)
     groups = np.arange(len(train.labels))
     unseen = out_of_fold(train, fitted, num_classes, groups, class_weights, seed, machine)
     return tempered(fitted, unseen, train.labels)
+
+
+def _best(
+    choices: Sequence[Choice],
+    train: Rows,
+    val: Rows | None,
+    num_classes: int,
+    class_weights: ClassWeights,
+    seed: int,
+    machine: Machine,
+) -> LinearHead:
+    """The first candidate, replaced by each later one that is better on the validation rows."""
+    fitted = machine.solve(train, num_classes, choices[0], class_weights, seed)
+    if val is None or len(choices) == 1:
+        return fitted
+    best = fitted.logits(val.features)
+    for choice in choices[1:]:
+        head = machine.solve(train, num_classes, choice, class_weights, seed)
+        logits = head.logits(val.features)
+        if machine.is_better(logits, best, val.labels):
+            best, fitted = logits, head
+    return fitted
 
 
 def tempered(head: LinearHead, logits: Floats, labels: Labels) -> LinearHead:
@@ -230,4 +248,4 @@ def _constant(train: Rows, num_classes: int) -> LinearHead:
     bias = np.log((counts + 1) / (counts.sum() + num_classes)).astype(np.float32)
     note = "no training row has a label" if not len(train.labels) else "all training rows have one class"
     weight = np.zeros((num_classes, train.features.shape[1]), dtype=np.float32)
-    return LinearHead(weight, bias, Choice(USUAL_PENALTY, train.features.shape[1]), note)
+    return LinearHead(weight, bias, Choice(USUAL_PENALTIES[0], train.features.shape[1]), note)

@@ -93,14 +93,15 @@ class TextLinear:
             for name, head in self.heads.items()
         }
 
-    def features(self, texts: Texts, to_fit: bool = True) -> Any:
-        """(N, D) sparse rows of batches of texts. to_fit: as in `sparse_rows`."""
+    def features(self, texts: Texts) -> Any:
+        """(N, D) sparse rows of batches of texts."""
         parts = [self.tokenizer.encode_flat(batch, self.max_words) for batch in texts]
-        return sparse_rows(FlatIds.joined(parts), self.tokenizer.idf, self.tokenizer.num_word_ids, to_fit)
+        read = self.tokenizer
+        return sparse_rows(FlatIds.joined(parts), read.idf, read.num_word_ids, read.sublinear)
 
     def logits(self, texts: Texts) -> Logits:
         """Per head (N, K) for batches of texts, in their order."""
-        parts = [self._scored(self.features([part], to_fit=False)) for batch in texts for part in _parts(batch)]
+        parts = [self._scored(self.features([part])) for batch in texts for part in _parts(batch)]
         empty = {name: np.zeros((0, len(head.bias)), np.float32) for name, head in self.heads.items()}
         return {name: np.concatenate([empty[name], *(part[name] for part in parts)]) for name in self.heads}
 

@@ -1,6 +1,6 @@
 """`model=linear`: TF-IDF of n-grams with a support vector machine per class and head, trained in one pass.
 
-The weights of all heads are the table of an `NgramEncoder`: its width is the number of classes of all heads, and each
+The weights of all heads are the table of a `TfidfEncoder`: its width is the number of classes of all heads, and each
 head picks its own columns. So the model predicts, explains and exports like `model=ngram`. Shapes: L n-grams of a text,
 K classes of a head, V n-grams of the tokenizer.
 """
@@ -17,9 +17,9 @@ from lab.core.batches import FlatIds, TextBatch, TextSpec
 from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
 from lab.models.linear.solver import PENALTIES, ClassWeights, Rows, fit_head
 from lab.models.linear.text_features import candidates, sparse_rows
+from lab.models.linear.tfidf_encoder import TfidfEncoder
 from lab.models.task_module import Training
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
-from lab.models.text.ngram import NgramEncoder
 
 log = logging.getLogger(__name__)
 
@@ -31,10 +31,10 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
     candidate.
     """
 
-    encoder: NgramEncoder
+    encoder: TfidfEncoder
 
     def __init__(
-        self, spec: TextSpec, encoder: NgramEncoder, loss: AnyLoss, c: float | None, choose_words: bool,
+        self, spec: TextSpec, encoder: TfidfEncoder, loss: AnyLoss, c: float | None, choose_words: bool,
         training: Training,
     ) -> None:  # fmt: skip
         super().__init__(spec, encoder, None, loss, 0.0, training)
@@ -62,7 +62,8 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         texts = torch.split(ids, lengths.tolist())
         sorted_texts = torch.cat([texts[place] for place in order.tolist()])
         encoded = FlatIds(sorted_texts.numpy(), lengths[order].numpy())
-        return sparse_rows(encoded, self.encoder.idf.cpu().numpy(), self.encoder.num_word_ids)
+        encoder = self.encoder
+        return sparse_rows(encoded, encoder.idf.cpu().numpy(), encoder.num_word_ids, encoder.sublinear)
 
     def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[FittedHead]:
         heads, start = [], 0

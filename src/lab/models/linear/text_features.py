@@ -1,7 +1,9 @@
-"""Texts as sparse rows: the weights that `NgramEncoder` gives the n-grams of a text, summed per n-gram.
+"""Texts as sparse rows of TF-IDF: one weight per n-gram of a text.
 
-Each occurrence of an n-gram weighs its inverse document frequency. The weights of words and of characters are scaled to
-length 1 separately, so that the many characters do not outweigh the words. Shapes: N texts, D n-grams.
+The weight of an n-gram that a text has n times is its inverse document frequency times 1 + ln(n) (sublinear term
+frequency: Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, 6.4.1), so that a text that
+repeats itself is not ruled by what it repeats. The weights of words and of characters are scaled to length 1
+separately, so that the many characters do not outweigh the words. Shapes: N texts, D n-grams.
 """
 
 from typing import Any
@@ -20,23 +22,25 @@ def candidates(num_word_ids: int, num_columns: int, choose_words: bool) -> list[
     return [words, num_columns] if choose_words and 1 < words < num_columns else [num_columns]
 
 
-def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: int, to_fit: bool = True) -> Any:
-    """A SciPy CSR matrix (N, D) in float32. idf: (D,); ids up to `num_word_ids` are n-grams of words.
+def sparse_rows(encoded: FlatIds, idf: npt.NDArray[np.float32], num_word_ids: int, sublinear: bool) -> Any:
+    """A SciPy CSR matrix (N, D) in float32, with one entry per n-gram of a row.
 
-    to_fit: each n-gram is one entry of a row, as solvers need it. A product with weights does not, and sorting the
-    entries costs more than all else.
+    idf: (D,); ids up to `num_word_ids` are n-grams of words. sublinear: false for models of earlier versions, in which
+    every occurrence weighed the inverse document frequency and counted for the length by itself.
     """
     from scipy import sparse
 
     flat, lengths = encoded
-    rows = np.repeat(np.arange(len(lengths)), lengths)
-    weights = idf[flat].astype(np.float64)
-    is_word = flat <= num_word_ids
-    for part in (is_word, ~is_word):
-        norms = np.sqrt(np.bincount(rows[part], weights[part] ** 2, len(lengths)))
-        weights[part] /= np.maximum(norms, LEAST_NORM)[rows[part]]
     starts = np.concatenate([[0], lengths.cumsum()])
-    matrix = sparse.csr_matrix((weights.astype(np.float32), flat, starts), shape=(len(lengths), len(idf)))
-    if to_fit:
-        matrix.sum_duplicates()
+    matrix = sparse.csr_matrix((np.ones(len(flat), np.float32), flat, starts), shape=(len(lengths), len(idf)))
+    matrix.sum_duplicates()
+    ids, counts = matrix.indices, matrix.data.astype(np.float64)
+    rows = np.repeat(np.arange(len(lengths)), np.diff(matrix.indptr))
+    weights = idf[ids] * (1 + np.log(counts) if sublinear else counts)
+    squares = weights**2 if sublinear else weights**2 / counts
+    is_word = ids <= num_word_ids
+    for part in (is_word, ~is_word):
+        norms = np.sqrt(np.bincount(rows[part], squares[part], len(lengths)))
+        weights[part] /= np.maximum(norms, LEAST_NORM)[rows[part]]
+    matrix.data = weights.astype(np.float32)
     return matrix

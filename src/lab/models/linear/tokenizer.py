@@ -1,4 +1,4 @@
-"""N-grams for linear models: those of at least two training texts, each with an id of its own.
+"""N-grams for linear models: those of the training texts, each with an id of its own.
 
 The n-grams are those of `lab.models.text.ngram`, hashed into so many buckets that collisions do not matter. Buckets
 that fewer than `min_texts` training texts have are dropped, and the others are numbered from 1 in the order of the
@@ -30,7 +30,7 @@ class NgramSettings:
     buckets: int = 2**18
     word_ngrams: tuple[int, int] = (1, 2)
     char_ngrams: tuple[int, int] | None = (2, 5)
-    min_texts: int = 2
+    min_texts: int = 1
 
 
 class SparseNgramTokenizer:
@@ -44,9 +44,9 @@ class SparseNgramTokenizer:
     pad_id = PAD
     longest = LONGEST
 
-    def __init__(self, hashed: NgramTokenizer) -> None:
-        """hashed: with a weight of 0 for buckets that are dropped."""
-        self.hashed = hashed
+    def __init__(self, hashed: NgramTokenizer, sublinear: bool = True) -> None:
+        """hashed: with a weight of 0 for buckets that are dropped. sublinear: as in `sparse_rows`."""
+        self.hashed, self.sublinear = hashed, sublinear
         used = hashed.idf > 0
         self._places = np.where(used, np.cumsum(used), PAD).astype(np.int32)
         self.idf: npt.NDArray[np.float32] = np.concatenate([np.zeros(1, np.float32), hashed.idf[used]])
@@ -93,9 +93,12 @@ class SparseNgramTokenizer:
 
     def save(self, folder: Path) -> None:
         """Write the files from which `load` restores this tokenizer."""
-        self.hashed.save(folder, KIND)
+        self.hashed.save(folder, {"kind": KIND, "sublinear": self.sublinear})
 
     @classmethod
     def load(cls, folder: Path, description: dict[str, Any]) -> "SparseNgramTokenizer":
-        """The tokenizer that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
-        return cls(NgramTokenizer.load(folder, description))
+        """The tokenizer that `save` wrote. Raises Unreadable for other content, OSError for a missing file.
+
+        That of an earlier version does not say `sublinear`, and is not.
+        """
+        return cls(NgramTokenizer.load(folder, description), description.get("sublinear") is True)

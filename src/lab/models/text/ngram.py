@@ -9,7 +9,7 @@ overfitting on rare n-grams. The ids of texts are computed by `lab.models.text.n
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol
@@ -139,16 +139,16 @@ class NgramTokenizer:
         """SHA-256 of the settings and the IDF weights; it changes whenever the output of `encode` does."""
         return hashlib.sha256(json.dumps(self._description()).encode() + self.idf.tobytes()).hexdigest()
 
-    def save(self, folder: Path, kind: str = KIND) -> None:
-        """Write the IDF weights and the description from which `load` restores this tokenizer. kind: in the
-        description, of the tokenizer that is made of it."""
+    def save(self, folder: Path, more: Mapping[str, Any] | None = None) -> None:
+        """Write the IDF weights and the description from which `load` restores this tokenizer. more: what a tokenizer
+        that is made of it adds to the description."""
 
         def write(aside: Path) -> None:
             with aside.open("wb") as file:
                 np.save(file, self.idf)
 
         write_whole(folder / _WEIGHTS, write)
-        description = json.dumps(self._description() | {"kind": kind})
+        description = json.dumps(self._description() | dict(more or {}))
         write_whole(folder / TOKENIZER_FILE, lambda aside: aside.write_text(description, encoding="utf-8"))
 
     @classmethod

@@ -27,7 +27,7 @@ from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest
 HALVED = 50_000
 """Texts from which two processes count n-grams."""
 Halves = Sequence[Callable[[], Iterator[list[str]]]]
-FORMAT = 1
+FORMAT = 2
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
 
 VOCABULARY_SETTINGS: dict[type, set[str]] = {
