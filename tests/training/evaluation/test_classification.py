@@ -25,7 +25,8 @@ def result(num_rows: int = 5) -> ClassificationResult:
     labels = {head.name: random.integers(0, head.num_classes, num_rows) for head in HEADS}
     labels["causa 1"][1] = MISSING
     identity = {"row": np.arange(num_rows) * 2, "text": [f"texto {row}" for row in range(num_rows)]}
-    probabilities = [torch.softmax(torch.randn(num_rows, head.num_classes), 1) for head in HEADS]
+    drawn = [random.normal(size=(num_rows, head.num_classes)) for head in HEADS]
+    probabilities = [torch.softmax(torch.from_numpy(logits).float(), 1) for logits in drawn]
     return classification_result(metric_of(probabilities, labels, HEADS), probabilities, labels, HEADS, identity)
 
 

@@ -35,10 +35,12 @@ def occurrences(ids: Tensor, num_ids: int) -> Tensor:
     """How often each id occurs in its row, (B, L) in float32. ids: (B, L), below `num_ids`."""
     if torch.compiler.is_exporting():  # the number of different ids is no size that a graph can have
         ones = torch.ones_like(ids, dtype=torch.float32)
-        return ones.new_zeros(ids.shape[0], num_ids).scatter_add(1, ids, ones).gather(1, ids)
+        per_id = ones.new_zeros(ids.shape[0], num_ids).scatter_add(1, ids, ones)
+        return per_id.gather(1, ids)
     keys = ids + num_ids * torch.arange(len(ids), device=ids.device).unsqueeze(1)
     _, places, counts = torch.unique(keys, return_inverse=True, return_counts=True)
-    return counts[places].float()
+    per_place: Tensor = counts[places].float()
+    return per_place
 
 
 def _unit(weights: Tensor, counts: Tensor) -> Tensor:
