@@ -46,6 +46,8 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return True
 
     monkeypatch.setattr(torch.cuda, "_initialized", False)
+    # A test before may have counted GPUs: then a CUDA build says of each process forked later that it has no CUDA.
+    monkeypatch.setattr(torch.cuda, "_is_in_bad_fork", lambda: False)
     monkeypatch.setattr(torch.cuda, "_lazy_init", initialised)
     monkeypatch.setattr(torch.cuda, "is_available", available)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
