@@ -21,7 +21,8 @@ def test_test_texts_are_read_from_the_run(trained: Trained) -> None:
 def test_without_data_inputs_are_random(trained: Trained) -> None:
     samples = samples_of(read_source(RunFolder(trained("net")), "best"))
     assert samples.origin.startswith("random inputs")
-    assert [batch.values.shape for batch in samples.batches] == [(1, 24, 7), (3, 24, 7), (16, 24, 7)]
+    channels = 7 + 1  # the last one is the class of each past step (data.past_labels)
+    assert [batch.values.shape for batch in samples.batches] == [(size, 24, channels) for size in (1, 3, 16)]
     assert all(not batch.observed.all() for batch in samples.batches)
 
 
