@@ -87,6 +87,16 @@ def test_a_real_change_is_refused_alone(run, line: str, change: str, blamed: set
     assert judged(with_quotes(["train.py", *kept, change, f"resume={folder}"])) == blamed
 
 
+def test_a_choice_has_keys_that_the_run_is_too_old_for(run) -> None:  # type: ignore[no-untyped-def]
+    folder = run(LINES["series"])
+    config = folder / "config.yaml"
+    lines = [line for line in config.read_text().splitlines() if not line.startswith(("  past_labels:", "# sha"))]
+    assert "past_labels" in config.read_text()
+    config.write_text(sealed("\n".join(lines) + "\n"))
+    assert judged(["train.py", *LINES["series"], f"resume={folder}"]) == set()
+    assert judged(["train.py", *LINES["series"], "data.past_labels=true", f"resume={folder}"]) == {"data.past_labels"}
+
+
 def judged(line: list[str]) -> set[str]:
     """Keys of the mistakes of a whole line."""
     try:

@@ -37,6 +37,17 @@ def test_a_named_folder_that_exists_is_refused_and_left_alone(tmp_path: Path) ->
     assert [file.name for file in (tmp_path / "a").iterdir()] == ["kept"]
 
 
+@pytest.mark.parametrize(("folder", "free"), [(".", "here-2"), ("..", "above-2"), ("/", "/run-2")])
+def test_a_folder_without_a_name_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str, free: str
+) -> None:
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    with pytest.raises(RequestError, match="never overwrites") as caught:
+        claimed(Path(folder), clock=False, key="hydra.run.dir")
+    assert caught.value.mistakes[0].remedy.endswith(free)
+
+
 def test_a_named_folder_with_a_run_that_can_be_resumed_is_refused_with_that_line(tmp_path: Path) -> None:
     (tmp_path / "a" / "checkpoints").mkdir(parents=True)
     (tmp_path / "a" / "checkpoints" / "last.ckpt").touch()

@@ -115,6 +115,16 @@ def test_rows_that_make_no_table_are_422_with_the_reason(requested: Requested) -
     assert "/tmp" not in answer.text
 
 
+def test_a_body_of_many_mistakes_has_a_short_answer(requested: Requested) -> None:
+    async def use(client: httpx.AsyncClient, current: Current) -> httpx.Response:
+        row = dict.fromkeys(current.model.intake.needed, "1")
+        return await client.post("/predict", json={"rows": [row], **{f"more_{n}": 1 for n in range(1000)}})
+
+    answer = on(requested("ngram"), use)
+    assert reason(answer) == (422, "the body is no request for predictions; 980 more mistakes are not shown")
+    assert len(answer.json()["error"]["details"]) == 20
+
+
 @pytest.mark.parametrize("name", ["ngram", "linear", "questions", "series"])
 def test_the_document_names_the_columns(requested: Requested, name: str) -> None:
     async def use(client: httpx.AsyncClient, current: Current) -> tuple[Any, Any]:

@@ -19,7 +19,7 @@ from lab.cli.compose import composed
 from lab.cli.ranks import settled
 from lab.config.dotted_keys import flattened, is_below
 from lab.config.interpolations import resolved
-from lab.config.key_roles import default_of
+from lab.config.key_roles import default_of, field_of
 from lab.config.typed_values import typed as typed_values
 
 PLACE = "hydra.run.dir"
@@ -66,9 +66,16 @@ def _is_saved(text: str, rest: Sequence[str], saved: Mapping[str, Any], name: st
     if is_group:
         without, _ = _composed(name, [*search_path, *(other for other in rest if other != text)])
         keys |= {leaf for leaf in config if leaf not in without or not _alike(config[leaf], without[leaf])}
+        keys -= {leaf for leaf in keys if _is_added_since(leaf, saved)}  # the run's own value counts
         keys -= {leaf for leaf in keys if is_below(leaf, _single_keys(rest, override))}
     same = all(_alike(config.get(leaf), saved[leaf] if leaf in saved else default_of(leaf)) for leaf in keys)
     return same and (bool(keys) or override.is_delete())
+
+
+def _is_added_since(leaf: str, saved: Mapping[str, Any]) -> bool:
+    """Return whether a key of the schema is newer than the run, whose config has its neighbours without it."""
+    neighbours = leaf.rpartition(".")[0]
+    return leaf not in saved and field_of(leaf) is not None and any(is_below(key, [neighbours]) for key in saved)
 
 
 def _composed(name: str, overrides: Sequence[str]) -> tuple[dict[str, Any], list[Any]]:

@@ -83,7 +83,9 @@ def claimed(folder: Path, clock: bool, key: str) -> Path:
 
 def _ways_out(key: str, taken: Path) -> str:
     """A folder that is free, and the line that continues the run in the taken one if it can be continued."""
-    free = next(path for n in itertools.count(2) if not (path := taken.with_name(f"{taken.name}-{n}")).exists())
+    beside = taken if taken.name not in ("", "..") else taken.resolve()
+    name = beside.name or "run"  # the root of the file system has no name
+    free = next(path for n in itertools.count(2) if not (path := beside.parent / f"{name}-{n}").exists())
     other = quoted(key, free)
     can_be_resumed = RunFolder(taken).last.is_file()
     return f"{other}, or {quoted('resume', taken)} to continue the run in it" if can_be_resumed else other

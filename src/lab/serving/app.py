@@ -49,6 +49,8 @@ REASONS = {
     500: "The model failed.",
     503: "Too many requests wait, or the answer takes too long; try again.",
 }
+MOST_DETAILS = 20
+"""Mistakes of a body that an answer names."""
 WAIT = {"retry-after": "1"}
 
 
@@ -143,7 +145,9 @@ def _add_refusals(app: FastAPI, current: Current) -> None:
         if any(each["type"] == "json_invalid" for each in errors):
             return refused(400, f"the body is no JSON: {errors[0].get('ctx', {}).get('error', '')}")
         needed = current.model.intake.needed
-        return refused(422, "the body is no request for predictions", [wrong_field(each, needed) for each in errors])
+        more = f"; {len(errors) - MOST_DETAILS} more mistakes are not shown" if len(errors) > MOST_DETAILS else ""
+        details = [wrong_field(each, needed) for each in errors[:MOST_DETAILS]]
+        return refused(422, f"the body is no request for predictions{more}", details)
 
     @app.exception_handler(HTTPException)
     async def wrong_request(_: Request, error: HTTPException) -> JSONResponse:

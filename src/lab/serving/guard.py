@@ -11,6 +11,7 @@ import hmac
 import ipaddress
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
@@ -197,7 +198,6 @@ class StrictRoute(APIRoute):
 def _without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        repeated = next(name for name in found if names.count(name) > 1)
+        repeated = Counter(name for name, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"an object has the name {ascii(repeated)[:100]} twice")
     return found

@@ -11,7 +11,7 @@ from lab.core.processes.devices import num_gpus, number_of, visible_gpus
 def test_visible_gpus(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "3, -1,5"}, tmp_path) == ["3", "5"]
+    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "3, 5,-1,7"}, tmp_path) == ["3", "5"]
     assert visible_gpus({}, tmp_path) == ["0", "1"]
     assert visible_gpus({}, tmp_path / "none") == []
 

@@ -1,6 +1,8 @@
 """A network on a simple model starts at its scores, is resumed exactly, and is never chosen where it is worse."""
 
+from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,9 +11,10 @@ import pytest
 import torch
 from safetensors.numpy import load_file
 
+from lab.config.schema import Cache
 from lab.core.record.run_folder import RunFolder
 from lab.models.linear.text import TextLinear
-from lab.training.residual.simple_base import OUT_OF_FOLD
+from lab.training.residual.simple_base import OUT_OF_FOLD, SimpleBase
 
 QUICK = ["model.base=linear", "logger=csv", "callbacks.curves.png=false", "trainer.threads=1", "trainer.max_epochs=2",
          "callbacks.checkpoint.every_n_steps=2"]  # fmt: skip
@@ -70,3 +73,44 @@ def test_a_network_that_makes_it_worse_is_not_chosen(warm: Any, tmp_path: Path) 
     unseen, seen = load_file(entry), TextLinear.load(entry.parent)
     assert set(unseen) == set(seen.heads)
     assert all(np.isfinite(logits).all() for logits in unseen.values())
+
+
+@dataclass
+class Constant:
+    """A simple model whose logits are one number."""
+
+    value: float
+
+    @classmethod
+    def load(cls, folder: Path) -> "Constant":
+        return cls(float((folder / "value.txt").read_text()))
+
+    def save(self, folder: Path) -> None:
+        (folder / "value.txt").write_text(str(self.value))
+
+
+class ConstantBase(SimpleBase[Any, Any]):
+    """This version fits the number 2."""
+
+    model_type = Constant
+
+    def fit(self, data: Any) -> Any:
+        return Constant(2.0)
+
+    def out_of_fold(self, model: Any, data: Any) -> dict[str, Any]:
+        return {"head": np.full((3, 2), 10 * model.value, np.float32)}
+
+    def logits(self, model: Any, data: Any, split: str) -> dict[str, Any]:
+        return {"head": np.full((3, 2), model.value, np.float32)}
+
+
+@pytest.mark.parametrize("own", [1.0, 2.0], ids=["of an earlier version", "of this version"])
+def test_a_resumed_run_reads_all_splits_with_its_own_base(tmp_path: Path, own: float) -> None:
+    folder = RunFolder(tmp_path / "run")
+    cache = Cache(dir=str(tmp_path / "cache"), max_gib=1, hidden_states=False, dtype="fp32")
+    folder.base.mkdir(parents=True)
+    Constant(own).save(folder.base)
+    rows = {split: SimpleNamespace(base=None) for split in ("train", "val")}
+    data, classifier = SimpleNamespace(rows=rows, fingerprint="f"), SimpleNamespace(base=Constant(own))
+    ConstantBase().attach(classifier, data, folder, cache, fresh=False)  # type: ignore[arg-type]
+    assert {split: float(each.base["head"][0, 0]) for split, each in rows.items()} == {"train": 10 * own, "val": own}

@@ -4,6 +4,7 @@ As in Lightning: `auto` is all GPUs, or one process on a CPU; `-1` is all GPUs a
 the GPUs of its slot only. Imports no torch.
 """
 
+import itertools
 import os
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -27,7 +28,8 @@ def visible_gpus(environment: Mapping[str, str], driver: Path = Path("/proc/driv
     """Return names for CUDA_VISIBLE_DEVICES: those of that variable, else all that the driver lists."""
     visible = environment.get("CUDA_VISIBLE_DEVICES")
     if visible is not None:
-        return [name for name in visible.split(",") if name.strip() not in ("", "-1")]
+        names = [name.strip() for name in visible.split(",")]
+        return [name for name in itertools.takewhile(lambda name: name != "-1", names) if name]  # as CUDA reads it
     return [str(index) for index in range(len(list(driver.iterdir())))] if driver.is_dir() else []
 
 

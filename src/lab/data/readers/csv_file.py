@@ -153,9 +153,12 @@ class CsvFile(RowFile):
 
     def remedy_in(self, encoding: str) -> str:
         other = replace(self, settings=replace(self.settings, encoding=encoding))
-        if other.width(self.settings.quoting) > 1:
+        try:
+            if other.width(self.settings.quoting) > 1:
+                return ""
+            mark = delimiters.fitting_delimiter(other.lines, other.delimiter, self.settings.quoting)
+        except UnicodeError:  # broken in this encoding as well: that is said when it is named
             return ""
-        mark = delimiters.fitting_delimiter(other.lines, other.delimiter, self.settings.quoting)
         return "" if mark is None else quoted(delimiters.KEY, mark)
 
     def _first_joined_row(self) -> Record | None:

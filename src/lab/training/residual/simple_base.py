@@ -6,6 +6,8 @@ other seeds and settings share them. Nothing is pickled: safetensors and JSON.
 Cost: the fit of `model=linear` and five more fits.
 """
 
+import filecmp
+import hashlib
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -60,9 +62,11 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
 
         fresh: a new run, which keeps the base in its folder; otherwise the classifier has it from there.
         """
-        entry = None
+        entry, place = None, Path(cache.dir).expanduser()
         if fresh or "train" in data.rows:
-            entry = self._entry(data, Path(cache.dir).expanduser())
+            entry = self._entry(data, place)
+            if not fresh and not _are_equal(folder.base, entry):
+                entry = self._entry_of(folder.base, data, place)
         if fresh:
             assert entry is not None
             model = self.model_type.load(entry)
@@ -96,3 +100,26 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             save_file(dict(self.out_of_fold(model, data)), aside / OUT_OF_FOLD)
 
         return stored.entry(cache, key, fill)
+
+    def _entry_of(self, base: Path, data: DataT, cache: Path) -> Path:
+        """As `_entry`, for the base of a run that an earlier version fitted otherwise."""
+        key = {"version": VERSION, "data": data.fingerprint, "name": "base", "of": _digest(base)}
+
+        def fill(aside: Path) -> None:
+            log.info("model.base: fitting out-of-fold logits of the training rows for the run's own simple model")
+            save_file(dict(self.out_of_fold(self.model_type.load(base), data)), aside / OUT_OF_FOLD)
+
+        return stored.entry(cache, key, fill)
+
+
+def _digest(base: Path) -> str:
+    content = hashlib.blake2b(digest_size=16)
+    for path in sorted(base.iterdir()):
+        content.update(path.name.encode() + path.read_bytes())
+    return content.hexdigest()
+
+
+def _are_equal(base: Path, entry: Path) -> bool:
+    """Whether the simple model of a run is the one of an entry of the cache."""
+    names = sorted(path.name for path in base.iterdir())
+    return sorted(filecmp.cmpfiles(base, entry, names, shallow=False)[0]) == names
