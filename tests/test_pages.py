@@ -225,7 +225,7 @@ def test_a_spanish_page_has_the_same_structure_commands_and_links(spanish: str) 
     pages = (TWINS[spanish], spanish)
     here, there = (
         [
-            line if code else re.match(r"#*|\||- |!", line)[0]  # type: ignore[index]
+            line if code else re.match(r"#+|\||- |!|", line)[0]  # type: ignore[index]
             for code, block in enumerate_code(PAGES[name])
             for line in block.splitlines()
             if line.strip()

@@ -23,6 +23,10 @@ TARGETS = {
 }
 """By section: a page below docs/ without its ending, and the anchor of a heading or an empty text."""
 SPANISH = {
+    "groups": ("es/sweeps", ""),
+    "drift": ("es/predict", "han-cambiado-las-filas-nuevas"),
+    "figures": ("es/report", ""),
+    "method": ("es/report", ""),
     "diagnosis": ("es/recipes/hyperparameters", "5-analisis-sintomas-y-remedios"),
     "what_if": ("es/recipes/azure", "las-politicas-en-un-dibujo"),
 }
