@@ -88,7 +88,12 @@ def test_rows_that_are_refused(rows: object, words: str) -> None:
             {"row": [ROW]},
             ['send {"rows": [{"text": "...", "model_config": "...", "2024 \u00f1": "..."}]}', "write rows"],
         ),
-        ({"rows": [{"text": "x"}]}, ["every row needs 'text', 'model_config', '2024 \u00f1'; a cell may be null"]),
+        (
+            {"rows": [{"text": "x"}]},
+            [
+                "every row needs 'text', 'model_config', '2024 \u00f1'; a cell may be null, and the row may then have no prediction"
+            ],
+        ),
         ({"rows": [ROW] * 4, "explain": 1}, ["send at most 3 rows in one request", "true or false"]),
     ],
 )

@@ -121,6 +121,16 @@ def test_what_a_sleeping_copy_has_not_fitted_is_a_named_gap(
     assert notes([first, second]) == ["slow: not fitted 0.3 s after the test (baselines.max_wait_s)"]
 
 
+def test_a_baseline_that_is_left_out_does_not_wait_for_another_run_that_fits_it(config: Any, material: Any) -> None:
+    place = Path(config.cache.dir)
+    with Background() as other:
+        other.start(lambda: obtain(place, key_of(material.model, "fingerprint", ROWS), sleeping(600.0)))
+        while not list(place.glob(f"{PART}/.*/")):  # the entry that it makes, under its lock
+            time.sleep(0.01)
+        assert fitted_baseline(material.model, "fingerprint", ROWS, config.cache, gap="no time").note == "no time"
+        assert other.is_running
+
+
 @pytest.mark.parametrize("why", ["sweep", "disabled", "fast", "ranks", "few", "one core", "full"])
 def test_runs_without_room_or_need_start_none(
     config: Any, material: Any, monkeypatch: pytest.MonkeyPatch, why: str

@@ -8,8 +8,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import partial
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 
 from lab.config.schema import Config
 from lab.config.validation_rows import validates_by_leave_one_out
@@ -20,7 +19,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
-from lab.training.baselines.fitted import NotFitted, SimpleModel, fitted_baseline
+from lab.training.baselines.fitted import SimpleModel, fitted_baseline
 from lab.training.baselines.scoring import decided
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.decide import deciding
@@ -98,17 +97,11 @@ def fitted(
     heads = getattr(material.spec, "heads", ())
     rules = deciding(config, heads) if decides else None
     for model, fingerprint, scored in simple_models(config, material, rows):
-        if gap is not None:
-            model = replace(model, compute=partial(_refuse, gap))
-        baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache), rules, heads)
+        baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache, gap), rules, heads)
         if baseline.scores and is_refitted(config):
             known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
             baseline = replace(baseline, note=known)
         yield baseline
-
-
-def _refuse(gap: str) -> NoReturn:
-    raise NotFitted(gap)
 
 
 def simple_models(config: Config, material: Material, rows: SplitRows) -> Iterator[tuple[SimpleModel, str, SplitRows]]:

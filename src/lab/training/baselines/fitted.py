@@ -40,10 +40,13 @@ class SimpleModel:
     scored: Callable[[Outputs], Baseline]
 
 
-def fitted_baseline(model: SimpleModel, fingerprint: str, rows: SplitRows, cache: Cache) -> Baseline:
+def fitted_baseline(
+    model: SimpleModel, fingerprint: str, rows: SplitRows, cache: Cache, gap: str | None = None
+) -> Baseline:
     """The scored baseline; without scores and with a note where it could not be fitted.
 
-    fingerprint: of the data; rows: the rows that are scored.
+    fingerprint: of the data; rows: the rows that are scored; gap: why it is left out unless the cache has it; None: it
+    is fitted.
     """
     folder = Path(cache.dir).expanduser()
     key = key_of(model, fingerprint, rows)
@@ -51,14 +54,16 @@ def fitted_baseline(model: SimpleModel, fingerprint: str, rows: SplitRows, cache
 
     def compute() -> Outputs:
         nonlocal made
+        if gap is not None:
+            raise NotFitted(gap)
         made = True
         return model.compute()
 
     try:
-        baseline = model.scored(obtain(folder, key, compute))
-    except NotFitted as gap:
-        log.info("baseline %s: %s", model.name, gap)
-        return Baseline(model.name, note=str(gap))
+        baseline = model.scored(obtain(folder, key, compute, waits=gap is None))
+    except NotFitted as reason:
+        log.info("baseline %s: %s", model.name, reason)
+        return Baseline(model.name, note=str(reason))
     except Exception as error:  # noqa: BLE001 (a finished run without one of its baselines has not failed)
         problem = f"could not be fitted: {type(error).__name__}: {str(error).strip().partition(chr(10))[0][:200]}"
         log.warning("baseline %s %s", model.name, problem)

@@ -10,6 +10,7 @@ import hashlib
 import json
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,11 @@ class Outputs:
     note: str | None = None
 
 
-def obtain(cache: Path, key: Mapping[str, Any], compute: Callable[[], Outputs]) -> Outputs:
+def obtain(cache: Path, key: Mapping[str, Any], compute: Callable[[], Outputs], waits: bool = True) -> Outputs:
     """Return the outputs stored under a key, which are computed and stored where there are none.
 
-    A folder that cannot be written costs the entry, not the baseline. Raises what `compute` raises.
+    A folder that cannot be written costs the entry, not the baseline. waits: as in `entry`. Raises what `compute`
+    raises.
     """
     made: list[Outputs] = []
 
@@ -48,19 +50,23 @@ def obtain(cache: Path, key: Mapping[str, Any], compute: Callable[[], Outputs]) 
         (aside / ABOUT).write_text(json.dumps({"note": made[0].note, "key": json.loads(_text(key))}), encoding="utf-8")
 
     try:
-        folder = entry(cache, key, fill)
+        folder = entry(cache, key, fill, waits)
         return made[0] if made else _read(folder)
     except OSError as error:
         log.warning("a baseline is not kept in the cache: %s", error)
         return made[0] if made else compute()
 
 
-def entry(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object]) -> Path:
-    """Return the folder stored under a key, which `fill` makes where there is none. Raises what `fill` raises, and
-    OSError where the cache cannot be written."""
+def entry(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object], waits: bool = True) -> Path:
+    """Return the folder stored under a key, which `fill` makes where there is none.
+
+    waits: for another run that makes it; false for a `fill` that makes nothing. Raises what `fill` raises, and OSError
+    where the cache cannot be written.
+    """
     folder = cache / PART / hashlib.blake2b(_text(key).encode(), digest_size=16).hexdigest()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with exclusive(folder.parent / f".{folder.name}.lock", lambda: log.info("another run fits this simple model")):
+    lock = folder.parent / f".{folder.name}.lock"
+    with exclusive(lock, lambda: log.info("another run fits this simple model")) if waits else nullcontext():
         make_entry(folder, fill)
     return folder
 
