@@ -90,9 +90,7 @@ def test_rows_that_are_refused(rows: object, words: str) -> None:
         ),
         (
             {"rows": [{"text": "x"}]},
-            [
-                "every row needs 'text', 'model_config', '2024 \u00f1'; a cell may be null, and the row may then have no prediction"
-            ],
+            ["every row needs 'text', 'model_config', '2024 \u00f1'; null cells may leave it unlabelled"],
         ),
         ({"rows": [ROW] * 4, "explain": 1}, ["send at most 3 rows in one request", "true or false"]),
     ],

@@ -126,7 +126,7 @@ def _remedy(kind: str, parts: Sequence[object], limits: Mapping[str, Any], neede
         near = nearest(str(parts[-1]), FIELDS) if parts else None
         return f"write {near}" if near else f"leave it out: the fields are {' and '.join(FIELDS)}"
     if kind == "column":
-        return f"every row needs {', '.join(map(repr, needed))}; a cell may be null, and the row may then have no prediction"
+        return f"every row needs {', '.join(map(repr, needed))}; null cells may leave it unlabelled"
     if kind == "too_long" and parts == ["rows"]:
         return f"send at most {limits['max_length']} rows in one request"
     if kind == "bool_type":

@@ -54,7 +54,8 @@ class TimerXL(SeriesNet):
     mixing: bool
     """Whether channels see each other; else each is read as a series of its own."""
     covariate: bool
-    """Each channel sees itself alone; the last one all others, too, at all times: they are known ahead."""
+    """Each channel sees itself alone; the last one all others, too, at all times: they are known ahead. With
+    `data.past_labels` the last one is the class of past steps."""
     normalise: bool
     """Whether each channel of a window is put to mean 0, variance 1; both then go to the heads beside the states."""
     layer_dropout: Share
