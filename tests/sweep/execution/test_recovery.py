@@ -2,12 +2,17 @@
 
 from pathlib import Path
 
+import optuna
 import pytest
+from optuna.distributions import FloatDistribution
+from optuna.trial import TrialState, create_trial
 
+from lab.core.errors import RequestError
 from lab.core.locks import sole
 from lab.core.record.run_folder import RunFolder, StudyFolder
-from lab.sweep.execution.recovery import record_failure, recorded_outcome, resume_override
+from lab.sweep.execution.recovery import record_failure, recorded_outcome, refuse_other_parameters, resume_override
 from lab.sweep.execution.trial_outcome import TrialOutcome
+from lab.sweep.search_space.space import parse_space
 
 
 @pytest.fixture
@@ -67,3 +72,35 @@ def test_a_run_resumes_from_its_checkpoint(tmp_path: Path, name: str) -> None:
     folder.trial(name).last.unlink()
     assert resume_override(folder, name) == []
     assert [path.name for path in (folder.path / ".cut").iterdir()] == [f"{name.replace('/', '-')}-1"]
+
+
+@pytest.mark.parametrize(
+    ("names", "high", "state", "is_refused"),
+    [
+        ("", 1.0, TrialState.WAITING, False),
+        ("a", 1.0, TrialState.WAITING, False),
+        ("ab", 1.0, TrialState.WAITING, False),
+        ("ab", 1.0, TrialState.COMPLETE, False),
+        ("a", 1.0, TrialState.COMPLETE, True),
+        ("a", 2.0, TrialState.WAITING, True),
+        ("ab", 2.0, TrialState.WAITING, True),
+        ("abc", 1.0, TrialState.WAITING, True),
+        ("c", 1.0, TrialState.WAITING, True),
+    ],
+)
+def test_parameters_of_another_space_are_refused_and_those_of_an_interrupted_draw_are_not(
+    names: str, high: float, state: TrialState, is_refused: bool
+) -> None:
+    """A command that is killed while it draws a trial has stored some of its parameters."""
+    uniform = {"type": "uniform", "min_value": 0.0, "max_value": 1.0}
+    space = parse_space({"optimizer.a": uniform, "optimizer.b": uniform})
+    known = {f"optimizer.{name}": FloatDistribution(0.0, high) for name in names}
+    value = 1.0 if state == TrialState.COMPLETE else None
+    trial: optuna.trial.FrozenTrial = create_trial(
+        state=state, value=value, params=dict.fromkeys(known, 0.5), distributions=dict(known)
+    )
+    if is_refused:
+        with pytest.raises(RequestError, match="another search space"):
+            refuse_other_parameters([trial], space, "toy")
+    else:
+        refuse_other_parameters([trial], space, "toy")

@@ -47,9 +47,16 @@ def refuse_unknown_runs(folder: StudyFolder, num_known: int) -> None:
 
 def refuse_other_parameters(trials: Iterable[FrozenTrial], space: Space, study: str) -> None:
     """Raises RequestError for trials whose parameters were drawn from other distributions: their values become
-    overrides, and the journal may come from another person."""
+    overrides, and the journal may come from another person. A trial whose command was killed while it was drawn has
+    some of its parameters; the others are drawn when it starts again."""
     expected = space.distributions()
-    wrong = [trial.number for trial in trials if trial.distributions and trial.distributions != expected]
+
+    def is_other(trial: FrozenTrial) -> bool:
+        known = trial.distributions
+        is_partial = len(known) < len(expected) and not trial.state.is_finished()
+        return bool(known) and known != ({name: expected.get(name) for name in known} if is_partial else expected)
+
+    wrong = [trial.number for trial in trials if is_other(trial)]
     if wrong:
         problem = f"its storage contains {listed([f'trial {number}' for number in wrong])} of another search space"
         raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", study))
