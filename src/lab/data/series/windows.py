@@ -50,7 +50,7 @@ def with_past_labels(panel: Panel, current: Codes, config: Windowed) -> Panel:
     """Return the panel with one more column, the class of each row under the rule of labels: a lagged target.
 
     current: (N,), as `rule_codes` returns it. The column is NaN where the class was not observed, and is filled forward
-    if the others are. No row has more than is known at its own time. Meanwhile the panel is in memory twice.
+    if the others are. Each row has only what is known at its own time. During the call the panel is in memory twice.
     """
     assert isinstance(config.label, Ahead), "labels follow a rule"
     column = np.where(current == MISSING, np.nan, current).astype(np.float32)[:, None]
