@@ -81,7 +81,7 @@ def tokenise(
         if not _pays_to_halve(texts, tokenizer):
             write(texts, first)
         else:
-            early, late = _halves(texts)
+            early, late = halves_of(texts)
             halved(lambda: write(early, first), lambda: write(late, second))
             _append(second, first)
         lengths = [np.load(_lengths_of(path)) for path in (first, second) if _lengths_of(path).is_file()]
@@ -97,7 +97,8 @@ def _pays_to_halve(texts: Texts, tokenizer: Tokenizer) -> bool:
     return len(texts) >= HALVED and getattr(tokenizer, "uses_one_core", False) and is_possible()
 
 
-def _halves(texts: Texts) -> tuple[Texts, Texts]:
+def halves_of(texts: Texts) -> tuple[Texts, Texts]:
+    """Return the first and the second half of the texts."""
     early, late = np.array_split(np.arange(len(texts)), 2)
     return texts.at(early), texts.at(late)
 
@@ -130,7 +131,7 @@ def full_lengths(
         if not _pays_to_halve(texts, tokenizer):
             write(texts, path)
             return
-        early, late = _halves(texts)
+        early, late = halves_of(texts)
         halved(lambda: write(early, path), lambda: write(late, second))
         np.save(path, np.concatenate([np.load(path), np.load(second)]))
         second.unlink()

@@ -24,8 +24,6 @@ from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest_input, pretrained
 
-HALVED = 50_000
-"""Texts from which two processes count n-grams."""
 Halves = Sequence[Callable[[], Iterator[list[str]]]]
 FORMAT = 2
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""

@@ -22,6 +22,7 @@ from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
 from lab.data.text.streaming.datamodule import StreamedTextDataModule
+from lab.data.text.token_cache import HALVED, halves_of
 from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
@@ -31,7 +32,7 @@ from lab.training.baselines.label_rules import majority
 from lab.training.baselines.texts import linear_model
 from lab.training.build.linear_model import linear_text_classifier
 from lab.training.build.text_encoder import TextModel, own_head, text_encoder
-from lab.training.build.tokenizer import HALVED, get_tokenizer, load_tokenizer
+from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
 from lab.training.doubt.fit_novelty import text_novelty
 from lab.training.doubt.novelty import Novelty
 from lab.training.evaluation.base import HeldOut
@@ -65,8 +66,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        parts = np.array_split(np.arange(len(texts)), 2) if len(texts) >= HALVED else []
-        halves = [partial(texts.at(part).batches, 1000) for part in parts]
+        parts = halves_of(texts) if len(texts) >= HALVED else ()
+        halves = [partial(part.batches, 1000) for part in parts]
         tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, halves)
         accumulation = accumulation_schedule(config)
         module = TextDataModule if corpus.stream is None else StreamedTextDataModule
