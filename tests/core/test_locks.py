@@ -170,6 +170,16 @@ def test_it_is_waited_for_with_a_notice(begin: Begin, tmp_path: Path) -> None:
         assert reported == [one.name]
 
 
+def test_it_is_waited_for_as_long_as_is_allowed(begin: Begin, tmp_path: Path) -> None:
+    one, said = begin("fork"), list[str]()
+    with (
+        pytest.raises(Taken, match=f"{one.name}$"),
+        sole(tmp_path / "lock", said.append, patience_s=0.1, most_s=0.3),
+    ):
+        raise AssertionError("two at once")
+    assert said == [one.name]
+
+
 def test_within_one_process_it_is_one_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with sole(tmp_path / "lock"):

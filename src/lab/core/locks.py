@@ -8,6 +8,7 @@ controller. On a file system without locks (Windows, some network folders) nothi
 
 import errno
 import logging
+import math
 import os
 import platform
 import re
@@ -126,13 +127,14 @@ def sole(
     waiting: Callable[[str], object] | None = None,
     *,
     patience_s: float = PATIENCE_S,
+    most_s: float = math.inf,
     inherited: bool = False,
 ) -> Iterator[None]:
     """Lock and sign the file `path` for the duration of the block; a nested block of the same process does nothing.
 
     If another process has the lock for longer than `patience_s`: with `waiting`, call it with that process's name and
-    wait; without, raise Taken. Raises OSError if the file cannot be opened (LockError, a full disk); a file system
-    without locks is only a warning.
+    wait, for `most_s` seconds in all; without, or after these, raise Taken. Raises OSError if the file cannot be opened
+    (LockError, a full disk); a file system without locks is only a warning.
     """
     if any(lock.path == path.absolute() and lock.in_place for lock in _open):
         yield
@@ -140,7 +142,7 @@ def sole(
     lock = None
     try:
         lock = Lock(path.absolute(), inherited=inherited)
-        _wait(lock, waiting, time.monotonic() + patience_s)
+        _wait(lock, waiting, patience_s, most_s)
         lock.sign(f"{os.getpid()} {platform.node()}\n")
     except OSError as error:
         if lock is not None:
@@ -161,16 +163,19 @@ def sole(
             lock.close()
 
 
-def _wait(lock: Lock, waiting: Callable[[str], object] | None, until: float) -> None:
+def _wait(lock: Lock, waiting: Callable[[str], object] | None, patience_s: float, most_s: float) -> None:
+    start, was_said = time.monotonic(), False
     while not lock.acquire():
-        if time.monotonic() < until:
-            time.sleep(LOOK_S)
-        elif waiting is None:
+        waited_s = time.monotonic() - start
+        if waited_s >= (patience_s if waiting is None else most_s):
             raise Taken(holder(lock.path))
-        else:
+        if waiting is not None and not was_said and waited_s >= patience_s:
             waiting(holder(lock.path))
-            lock.acquire(blocking=True)
-            return
+            was_said = True
+            if most_s == math.inf:
+                lock.acquire(blocking=True)
+                return
+        time.sleep(LOOK_S)
 
 
 def is_locked(path: Path) -> bool:

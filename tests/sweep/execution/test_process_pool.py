@@ -14,12 +14,10 @@ import pytest
 
 from lab.core.errors import RunError
 from lab.core.openmp import SHARED
-from lab.core.processes.devices import visible_gpus
 from lab.sweep.execution import fork_server as server
 from lab.sweep.execution import process_pool
 from lab.sweep.execution.messages import TrialExit, TrialMessage
 from lab.sweep.execution.process_pool import Pool
-from lab.sweep.execution.resources import num_slots
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*use of fork:DeprecationWarning")
 
@@ -223,13 +221,3 @@ def test_a_server_names_the_import_that_failed(pools: list[Pool]) -> None:
     pool.start(0, "go")
     with pytest.raises(RunError, match=r"lab\.no_such_module"):
         ends(pool)
-
-
-def test_visible_gpus_and_slots(tmp_path: Path) -> None:
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": "2,GPU-ab"}) == ["2", "GPU-ab"]
-    assert visible_gpus({"CUDA_VISIBLE_DEVICES": ""}) == visible_gpus({"CUDA_VISIBLE_DEVICES": "-1"}) == []
-    assert visible_gpus({}, tmp_path / "none") == []
-    for card in ("0000:01:00.0", "0000:02:00.0"):
-        (tmp_path / "gpus" / card).mkdir(parents=True)
-    assert visible_gpus({}, tmp_path / "gpus") == ["0", "1"]
-    assert [num_slots(3, 2, 8), num_slots(None, 2, 8), num_slots(None, 0, 8), num_slots(None, 0, 1)] == [3, 2, 4, 1]

@@ -2,6 +2,7 @@
 
 import pytest
 
+from lab.core.processes import devices
 from lab.sweep.execution.process_launcher import ProcessLauncher
 from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots
 
@@ -9,7 +10,8 @@ from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots
 @pytest.mark.parametrize(
     ("requested", "gpus", "cpus", "devices", "slots"),
     [(None, 0, 2, 1, 2), (None, 0, 64, 1, 4), (None, 8, 64, 1, 8), (3, 8, 64, 1, 3), (None, 8, 64, 2, 4),
-     (None, 5, 64, 2, 2), (None, 0, 2, 2, 1), (None, 0, 64, 2, 2), (None, 1, 64, 2, 1), (3, 8, 64, 2, 3)],
+     (None, 5, 64, 2, 2), (None, 0, 1, 1, 1), (None, 0, 2, 2, 1), (None, 0, 64, 2, 2), (None, 1, 64, 2, 1),
+     (3, 8, 64, 2, 3)],
 )  # fmt: skip
 def test_slots(requested: int | None, gpus: int, cpus: int, devices: int, slots: int) -> None:
     assert num_slots(requested, gpus, cpus, devices) == slots
@@ -34,7 +36,7 @@ def test_devices_of_jobs_decide_on_slots(monkeypatch: pytest.MonkeyPatch) -> Non
     launcher = ProcessLauncher(None, None, [], {})
     config = OmegaConf.create({"trainer": {"devices": 1}})
     launcher.setup(hydra_context=None, task_function=None, config=config)  # type: ignore[arg-type]
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.setattr(devices, "usable_gpus", lambda: ["0", "1", "2", "3"])
     assert (launcher.pool(None, 9).slots, launcher.pool(None, 9).gpus) == (4, ["0", "1", "2", "3"])
     for pool in (
         launcher.pool(None, 9, ["trainer.devices=2"]),
@@ -52,7 +54,7 @@ def test_a_job_on_all_devices_has_all_gpus(
 ) -> None:
     from omegaconf import OmegaConf
 
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    monkeypatch.setattr(devices, "usable_gpus", lambda: ["0", "1", "2", "3"])
     launcher = ProcessLauncher(None, None, [], {})
     config = OmegaConf.create({"trainer": {"devices": "auto", "accelerator": "auto"}})
     launcher.setup(hydra_context=None, task_function=None, config=config)  # type: ignore[arg-type]

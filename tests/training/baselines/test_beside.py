@@ -16,7 +16,7 @@ from lab.core.processes.background import Background
 from lab.training.baselines import at_end, beside
 from lab.training.baselines.base import Baseline, notes, recorded
 from lab.training.baselines.fitted import SimpleModel, fitted_baseline, key_of
-from lab.training.baselines.stored import PART, Outputs, obtain
+from lab.training.baselines.stored import PART, Outputs, Patience, obtain
 
 ROWS = {"val": np.arange(3), "test": np.arange(2)}
 
@@ -110,7 +110,7 @@ def test_what_a_sleeping_copy_has_not_fitted_is_a_named_gap(
         beside.start_beside(background, config, material, None)
         while not (place / PART).is_dir() or not [each for each in (place / PART).iterdir() if each.name[0] != "."]:
             time.sleep(0.01)
-        gap = at_end._awaited(background, most_s)
+        gap = at_end._awaited(background, Patience() if most_s is None else Patience(most_s))
         assert not background.is_running
     first, second = at_end.fitted(config, material, ROWS, decides=False, gap=gap)
     assert first.scores["test"]["pid"] not in (0, RUN)

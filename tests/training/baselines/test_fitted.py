@@ -1,15 +1,22 @@
 """A baseline that cannot be fitted is a named gap; a large training split is sampled, the same for every run."""
 
-from collections.abc import Callable
+import json
+import logging
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from lab.config.schema import BaselinesConfig, Cache
+from lab.core.locks import holder
 from lab.training.baselines.base import Baseline
-from lab.training.baselines.fitted import NotFitted, SimpleModel, drawn, fitted_baseline
-from lab.training.baselines.stored import PART, Outputs
+from lab.training.baselines.fitted import NotFitted, SimpleModel, drawn, fitted_baseline, key_of
+from lab.training.baselines.stored import PART, Outputs, Patience
 
 ROWS = {"val": np.arange(3), "test": np.arange(4)}
 
@@ -39,6 +46,69 @@ def test_any_failure_is_a_gap_with_its_reason(tmp_path: Path, error: Exception) 
     assert note is not None
     assert note.startswith(f"could not be fitted: {type(error).__name__}")
     assert "more" not in note
+
+
+OTHER_RUN = """
+import json, sys, time
+from pathlib import Path
+from lab.training.baselines.stored import Outputs, obtain
+
+def slow():
+    print("fitting", flush=True)
+    time.sleep(600)
+    return Outputs({})
+
+obtain(Path(sys.argv[1]), json.loads(sys.argv[2]), slow)
+"""
+
+
+@pytest.fixture
+def other_run(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """The process of another run, which fits the model of this file and does not end."""
+    key = key_of(model(lambda: Outputs({})), "data", ROWS)
+    command = [sys.executable, "-c", OTHER_RUN, str(tmp_path), json.dumps(key)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "fitting\n"
+        yield process
+        process.kill()
+
+
+def test_another_run_that_is_not_ready_is_waited_for_within_a_limit(
+    tmp_path: Path, other_run: subprocess.Popen[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """All baselines together: a second one is not waited for. It does not matter whether the process works or was
+    stopped."""
+    other_run.send_signal(signal.SIGSTOP)
+    patience, calls = Patience(1.2), list[int]()
+
+    def compute() -> Outputs:
+        calls.append(1)
+        return Outputs({})
+
+    with caplog.at_level(logging.INFO):
+        first = fitted_baseline(model(compute), "data", ROWS, cache(tmp_path), patience=patience)
+    assert first == Baseline(
+        "linear", note="not fitted: another run was still fitting it after 1.2 s (baselines.max_wait_s)"
+    )
+    who = f"process {other_run.pid}"
+    assert f"{who} fits this simple model for another run: waiting for it for at most 1 s" in caplog.text
+    assert f"{who} still fits the baseline linear for another run: it is left out" in caplog.text
+    assert (calls, patience.left_s) == ([], 0.0)
+    start = time.monotonic()
+    assert fitted_baseline(model(compute), "data", ROWS, cache(tmp_path), patience=patience).note == first.note
+    assert time.monotonic() - start < 1.0, "nothing is left to wait"
+    assert fitted_baseline(model(compute), "other", ROWS, cache(tmp_path), patience=patience).note is None
+    assert calls == [1], "what no other run fits is fitted"
+
+
+def test_another_run_that_ends_in_time_is_no_gap(tmp_path: Path, other_run: subprocess.Popen[str]) -> None:
+    """It ends without an entry here, so this run makes it."""
+    other_run.kill()
+    found = fitted_baseline(model(lambda: Outputs({})), "data", ROWS, cache(tmp_path), patience=Patience(60.0))
+    assert found.note is None
+    lock = next((tmp_path / PART).glob(".*.lock"))
+    assert holder(lock) == "another process", "the lock is free and no longer signed"
 
 
 def test_other_rows_data_and_settings_are_other_entries(tmp_path: Path) -> None:

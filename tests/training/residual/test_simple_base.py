@@ -1,5 +1,7 @@
 """A network on a simple model starts at its scores, is resumed exactly, and is never chosen where it is worse."""
 
+import logging
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,8 +14,11 @@ import torch
 from safetensors.numpy import load_file
 
 from lab.config.schema import Cache
+from lab.core.processes.background import Background
 from lab.core.record.run_folder import RunFolder
 from lab.models.linear.text import TextLinear
+from lab.training.baselines import stored
+from lab.training.residual import simple_base
 from lab.training.residual.simple_base import OUT_OF_FOLD, SimpleBase
 
 QUICK = ["model.base=linear", "logger=csv", "callbacks.curves.png=false", "trainer.threads=1", "trainer.max_epochs=2",
@@ -114,3 +119,19 @@ def test_a_resumed_run_reads_all_splits_with_its_own_base(tmp_path: Path, own: f
     data, classifier = SimpleNamespace(rows=rows, fingerprint="f"), SimpleNamespace(base=Constant(own))
     ConstantBase().attach(classifier, data, folder, cache, fresh=False)  # type: ignore[arg-type]
     assert {split: float(each.base["head"][0, 0]) for split, each in rows.items()} == {"train": 10 * own, "val": own}
+
+
+def test_another_run_that_makes_the_base_for_too_long_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Unlike a baseline, the base cannot be left out."""
+    monkeypatch.setattr(simple_base, "MOST_WAITED_S", 0.2)
+    key = {"name": "base"}
+    with Background() as other, caplog.at_level(logging.INFO):
+        other.start(lambda: stored.entry(tmp_path, key, lambda _: time.sleep(600)))
+        while not list(tmp_path.glob(f"{stored.PART}/.*/")):  # the entry that it makes, under its lock
+            time.sleep(0.01)
+        made = simple_base._stored(tmp_path, key, lambda aside: (aside / "model").write_text("mine"))
+        assert other.is_running
+    assert (made / "model").read_text() == "mine"
+    assert "has not made it in 0.2 s, so this run makes it, too" in caplog.text

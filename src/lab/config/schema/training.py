@@ -195,9 +195,9 @@ class BaselinesConfig(Node):
     max_rows: PositiveInt = 100_000
     """Largest number of training rows that they are fitted on; of more rows, so many are drawn."""
     max_wait_s: PositiveFloat | None = 1800.0
-    """Seconds after the test for which the run waits for baselines that are being fitted beside the training; those
-    that are not ready then are left out, and the record says so. null: without a limit. If the second process was
-    ended by something else, the run fits them itself, without a limit."""
+    """Seconds after the test for which the run waits for baselines that are being fitted beside the training, or by
+    another run of the same data; those that are not ready then are left out, and the record says so. null: without a
+    limit. If the second process was ended by something else, the run fits them itself, without a limit."""
     confidence: Annotated[float, Field(ge=0.5, lt=1.0), Number] = 0.95
     """Confidence of the interval of the difference between run and best baseline."""
     resamples: Annotated[int, Field(ge=100, le=1_000_000), Number] = 2000

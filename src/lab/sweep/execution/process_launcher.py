@@ -65,18 +65,18 @@ class ProcessLauncher(Launcher):
 
         fixed: overrides that every job begins with; choices: keys with values that some jobs will set.
         """
-        from lab.core.processes.devices import visible_gpus
+        from lab.core.processes.devices import num_devices_of, number_of, usable_gpus
         from lab.sweep.execution.job import HydraWork
         from lab.sweep.execution.process_pool import Pool
         from lab.sweep.execution.resources import gpus_of_slots, most_devices, num_slots
 
-        gpus, cpus = visible_gpus(os.environ), len(os.sched_getaffinity(0))
+        gpus, cpus = usable_gpus(), len(os.sched_getaffinity(0))
         choices = [*_values(fixed), *choices]
         given, accelerators = (
             [OmegaConf.select(self.config, name), *(value for key, value in choices if key == name)]
             for name in (DEVICES, ACCELERATOR)
         )
-        every = 1 if accelerators[-1] == "cpu" else max(1, len(gpus) // (slots or self.slots or 1))
+        every = number_of("auto", str(accelerators[-1]), num_devices_of(gpus) // (slots or self.slots or 1))
         devices = most_devices(given, every)
         slots = min(num_slots(slots or self.slots, len(gpus), cpus, devices), max_jobs)
         work = HydraWork(self.context, self.task, self.config, fixed)

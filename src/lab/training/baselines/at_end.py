@@ -4,7 +4,6 @@ The end of the run is recorded before, so that no baseline can lose it.
 """
 
 import logging
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,8 +18,9 @@ from lab.core.record.run_folder import RunFolder
 from lab.training import post_processing
 from lab.training.baselines.base import SPLITS, Baseline, SplitRows, from_record, recorded
 from lab.training.baselines.comparison import baseline_comparison
-from lab.training.baselines.fitted import SimpleModel, fitted_baseline
+from lab.training.baselines.fitted import MAX_WAIT, SimpleModel, fitted_baseline
 from lab.training.baselines.scoring import decided
+from lab.training.baselines.stored import Patience
 from lab.training.build.trainer import is_trained_on_val
 from lab.training.doubt.decide import deciding
 from lab.training.evaluation.base import EvaluationResult
@@ -46,8 +46,10 @@ def add_baselines(
         known = {name: {split: each[name] for split, each in by_split.items() if name in each} for name in names}
         return replace(result, baselines=from_record(known, baseline_notes(record)), comparison=record.get(FIELD))
     start = time.monotonic()
-    gap = None if beside is None else _awaited(beside, config.baselines.max_wait_s)
-    baselines = measured(config, material, decides=record.get("decision") is not None, gap=gap)
+    most_s = config.baselines.max_wait_s
+    patience = Patience() if most_s is None else Patience(most_s)
+    gap = None if beside is None else _awaited(beside, patience)
+    baselines = measured(config, material, record.get("decision") is not None, gap, patience)
     comparison = baseline_comparison(config, result, baselines)
     took = time.monotonic() - start
     log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
@@ -62,42 +64,56 @@ def add_baselines(
     return replace(result, baselines=baselines, comparison=comparison)
 
 
-def _awaited(beside: Background, most_s: float | None) -> str | None:
-    """Wait for what is fitted beside the training, for `most_s` seconds at most. Return why the rest is not fitted;
-    None where there was time enough."""
+def _awaited(beside: Background, patience: Patience) -> str | None:
+    """Wait for what is fitted beside the training. Return why the rest is not fitted; None where there was time
+    enough."""
     if not beside.is_running:
         return None
     log.info("waiting for the baselines, which are fitted beside the training")
     try:
-        beside.wait(most_s=math.inf if most_s is None else most_s)
+        with patience.waiting():
+            beside.wait(most_s=patience.left_s)
     except TimeoutError:
-        return f"not fitted {most_s:g} s after the test (baselines.max_wait_s)"
+        return f"not fitted {patience.most_s:g} s after the test ({MAX_WAIT})"
     return None
 
 
-def measured(config: Config, material: Material, decides: bool = True, gap: str | None = None) -> tuple[Baseline, ...]:
-    """The baselines on the rows that a validation and the test read. decides, gap: as in `fitted`."""
+def measured(
+    config: Config,
+    material: Material,
+    decides: bool = True,
+    gap: str | None = None,
+    patience: Patience | None = None,
+) -> tuple[Baseline, ...]:
+    """The baselines on the rows that a validation and the test read. decides, gap, patience: as in `fitted`."""
     for stage in ("validate", "test"):
         material.task.setup(material.data, stage)
     task, data, rows = material.task, material.data, material.scored_rows
     if not rows:
         return ()
     known = task.baselines(data, rows)
-    return (*known, *(fitted(config, material, rows, decides, gap) if config.baselines.enabled else ()))
+    return (*known, *(fitted(config, material, rows, decides, gap, patience) if config.baselines.enabled else ()))
 
 
 def fitted(
-    config: Config, material: Material, rows: SplitRows, decides: bool = True, gap: str | None = None
+    config: Config,
+    material: Material,
+    rows: SplitRows,
+    decides: bool = True,
+    gap: str | None = None,
+    patience: Patience | None = None,
 ) -> Iterator[Baseline]:
     """Yield the baselines that are fitted to the training rows, from the cache where it has them.
 
     decides: whether they may have decision rules; a run of a version without them is compared by probabilities alone.
-    gap: why those that the cache does not have are left out; None: they are fitted.
+    gap: why those that the cache does not have are left out; None: they are fitted. patience: how long to wait for
+    other runs that fit them.
     """
     heads = getattr(material.spec, "heads", ())
     rules = deciding(config, heads) if decides else None
     for model, fingerprint, scored in simple_models(config, material, rows):
-        baseline = decided(fitted_baseline(model, fingerprint, scored, config.cache, gap), rules, heads)
+        obtained = fitted_baseline(model, fingerprint, scored, config.cache, gap, patience)
+        baseline = decided(obtained, rules, heads)
         if baseline.scores and is_refitted(config):
             known = REFITTED if baseline.note is None else f"{baseline.note}; {REFITTED}"
             baseline = replace(baseline, note=known)

@@ -11,15 +11,18 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import BaselinesConfig, Cache
+from lab.core.locks import Taken
 from lab.data.cache.store import prune
 from lab.training.baselines.base import Baseline, SplitRows
-from lab.training.baselines.stored import Outputs, obtain
+from lab.training.baselines.stored import Outputs, Patience, obtain
 
 log = logging.getLogger(__name__)
 VERSION = 4
 """Part of every key of the cache: a change in what a baseline is makes stored outputs invalid."""
 SEED = 0
 """Draws the training rows: runs with other seeds have the same baseline."""
+MAX_WAIT = "baselines.max_wait_s"
+"""The setting that limits the wait for baselines, for the notes of those that are left out."""
 
 
 class NotFitted(ValueError):
@@ -41,12 +44,17 @@ class SimpleModel:
 
 
 def fitted_baseline(
-    model: SimpleModel, fingerprint: str, rows: SplitRows, cache: Cache, gap: str | None = None
+    model: SimpleModel,
+    fingerprint: str,
+    rows: SplitRows,
+    cache: Cache,
+    gap: str | None = None,
+    patience: Patience | None = None,
 ) -> Baseline:
     """The scored baseline; without scores and with a note where it could not be fitted.
 
     fingerprint: of the data; rows: the rows that are scored; gap: why it is left out unless the cache has it; None: it
-    is fitted.
+    is fitted. patience: how long to wait for another run that fits it; then it is left out.
     """
     folder = Path(cache.dir).expanduser()
     key = key_of(model, fingerprint, rows)
@@ -60,7 +68,14 @@ def fitted_baseline(
         return model.compute()
 
     try:
-        baseline = model.scored(obtain(folder, key, compute, waits=gap is None))
+        try:
+            outputs = obtain(folder, key, compute, gap is None, patience)
+        except Taken as other:
+            assert patience is not None, "without a limit the other run is waited for"
+            log.info("%s still fits the baseline %s for another run: it is left out", other, model.name)
+            gap = f"not fitted: another run was still fitting it after {patience.most_s:g} s ({MAX_WAIT})"
+            outputs = obtain(folder, key, compute, waits=False)
+        baseline = model.scored(outputs)
     except NotFitted as reason:
         log.info("baseline %s: %s", model.name, reason)
         return Baseline(model.name, note=str(reason))

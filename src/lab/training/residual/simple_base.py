@@ -10,7 +10,7 @@ import filecmp
 import hashlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -21,6 +21,7 @@ from safetensors.numpy import load_file, save_file
 from lab.config.schema import Cache
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable
+from lab.core.locks import Taken
 from lab.core.record.run_folder import RunFolder
 from lab.data.datamodule import DataModule
 from lab.models.classifier import Classifier
@@ -33,6 +34,8 @@ VERSION = 4
 """Part of every key of the cache: a change in what a base is makes stored ones invalid."""
 SEED = 0
 """Of the fits and folds: runs with other seeds have the same base."""
+MOST_WAITED_S = 1800.0
+"""Seconds of waiting for another run that makes the same base."""
 OUT_OF_FOLD = "out_of_fold.safetensors"
 WHOLE = "a whole run folder"
 LogitsByHead = Mapping[str, npt.NDArray[np.float32]]
@@ -99,7 +102,7 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             model.save(aside)
             save_file(dict(self.out_of_fold(model, data)), aside / OUT_OF_FOLD)
 
-        return stored.entry(cache, key, fill)
+        return _stored(cache, key, fill)
 
     def _entry_of(self, base: Path, data: DataT, cache: Path) -> Path:
         """As `_entry`, for the base of a run that an earlier version fitted otherwise."""
@@ -109,7 +112,16 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             log.info("model.base: fitting out-of-fold logits of the training rows for the run's own simple model")
             save_file(dict(self.out_of_fold(self.model_type.load(base), data)), aside / OUT_OF_FOLD)
 
-        return stored.entry(cache, key, fill)
+        return _stored(cache, key, fill)
+
+
+def _stored(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object]) -> Path:
+    """As `stored.entry`; another run that makes the entry for too long is no longer waited for."""
+    try:
+        return stored.entry(cache, key, fill, patience=stored.Patience(MOST_WAITED_S))
+    except Taken as other:
+        log.info("model.base: %s has not made it in %g s, so this run makes it, too", other, MOST_WAITED_S)
+        return stored.entry(cache, key, fill, waits=False)
 
 
 def _digest(base: Path) -> str:
