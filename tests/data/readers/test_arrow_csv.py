@@ -83,6 +83,23 @@ def test_pieces_are_judged_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert not is_readable(written(tmp_path, wrong), "utf-8", ",")
 
 
+def test_no_slice_without_rows_is_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether Arrow's pieces end behind the header, behind a row or within one: each table has rows."""
+    path, expected, read = written(tmp_path, "a,b\n1,2\n3,4\n5,6\n"), [["1", "2"], ["3", "4"], ["5", "6"]], 0
+    schema = pa.schema([("a", pa.string()), ("b", pa.string())])
+    for size in range(4, 20):
+        monkeypatch.setattr(arrow_csv, "_PIECE_BYTES", size)
+        try:
+            tables = list(rows(path, ",", 0, schema))
+        except pa.ArrowInvalid:  # a row that reaches over two pieces
+            continue
+        assert all(table.num_rows for table in tables)
+        assert [list(row.values()) for table in tables for row in table.to_pylist()] == expected
+        read += 1
+    assert read > 8
+    assert list(rows(written(tmp_path, "a,b\n"), ",", 0, schema)) == []
+
+
 def test_any_bytes_are_read_as_by_pandas_or_left_to_it(tmp_path: Path) -> None:
     """Files of a few characters in random order, and files that Python's csv module wrote."""
     draw, read = random.Random(1), 0

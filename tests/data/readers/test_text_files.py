@@ -164,6 +164,25 @@ def test_files_that_cannot_be_read(tmp_path: Path, name: str, body: str, problem
     assert mistake.value == tmp_path / name
 
 
+@pytest.mark.parametrize("groups", [0, 1, 3])
+def test_a_parquet_file_without_a_row_is_refused(tmp_path: Path, groups: int) -> None:
+    """Without a row group, or with row groups that have no row."""
+    path, schema = tmp_path / "a.parquet", pa.schema([("t", pa.string()), ("n", pa.int64())])
+    with pq.ParquetWriter(path, schema) as writer:
+        for _ in range(groups):
+            writer.write_table(schema.empty_table())
+    mistake = _refused(path)
+    assert (mistake.key, mistake.problem, mistake.value) == ("data.path", "has a header and no rows", path)
+
+
+def test_row_groups_without_rows_are_passed_over(tmp_path: Path) -> None:
+    table = pa.table({"t": ["uno", "dos"], "n": [1, 2]})
+    with pq.ParquetWriter(tmp_path / "a.parquet", table.schema) as writer:
+        for part in (table.slice(2), table.slice(0, 1), table.slice(2), table.slice(1, 1), table.slice(2)):
+            writer.write_table(part)
+    assert _open(tmp_path / "a.parquet") == {"t": ["uno", "dos"], "n": ["1", "2"]}
+
+
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     _written(tmp_path / "avisos.csv", "t\n1\n")
     assert _refused(tmp_path / "aviso.csv").remedy == f"data.path={tmp_path / 'avisos.csv'}"

@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import datasets
 import numpy as np
@@ -20,6 +21,11 @@ from lab.data.readers.text_table import Table, as_text, holds_text
         (pa.array([None, None]), [None, None]),
         (pa.chunked_array([["a"], ["b"]]), ["a", "b"]),
         (pa.chunked_array([], pa.int64()), []),
+        (pa.array(["a"]).slice(1), []),
+        (pa.array([3.0]).slice(1), []),
+        (pa.array([[1]]).slice(1), []),
+        (pa.array(["a"]).dictionary_encode().slice(1), []),
+        (pa.chunked_array([pa.array(["a"]).slice(1), pa.array(["b"]).slice(1)]), []),
     ],
 )
 def test_every_type_leaves_as_text(values: object, text: list[str | None]) -> None:
@@ -41,6 +47,16 @@ def test_batches_cover_every_row_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(text_table, "BATCH", 3)
     table = Table(pa.table({"n": list(range(7)), "m": list(range(7))})).narrow(["n"])
     assert [batch["n"].to_pylist() for batch in table.batches()] == [["0", "1", "2"], ["3", "4", "5"], ["6"]]
+
+
+@pytest.mark.parametrize("kind", [pa.table, lambda columns: datasets.Dataset(pa.table(columns))])
+def test_no_slice_is_read_where_no_row_is_left(monkeypatch: pytest.MonkeyPatch, kind: Any) -> None:
+    monkeypatch.setattr(text_table, "BATCH", 3)
+    table = Table(kind({"n": list(range(6))})).narrow(["n"])
+    assert [batch["n"].to_pylist() for batch in table.batches()] == [["0", "1", "2"], ["3", "4", "5"]]
+    assert list(table.batches(6)) == list(table.batches(2, 2)) == []
+    assert table.read(slice(6, 6))["n"].to_pylist() == table.read(slice(2, 2))["n"].to_pylist() == []
+    assert table.read(np.zeros(0, np.int64))["n"].to_pylist() == []
 
 
 @pytest.mark.parametrize("rows", [[3, 5, 4], [0, 39], [2, 2], [], list(range(40))])

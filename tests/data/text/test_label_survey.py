@@ -46,6 +46,15 @@ def test_plain_and_masked_texts() -> None:
     assert masked_text(plain).to_pylist() == ["fuga en area # nandu #,#", "motor # #"]
 
 
+def test_a_slice_without_rows_has_no_texts() -> None:
+    """At the end of its buffer, in its middle, and of no buffer at all."""
+    texts = pa.array(["Fuga 1", "ÁREA  2"])
+    for empty in (texts.slice(2), texts.slice(1, 0), pa.array([], pa.string()), texts.filter(pa.array([False, False]))):
+        plain = plain_text(empty)
+        assert plain.to_pylist() == masked_text(plain).to_pylist() == []
+        assert hashed(plain).tolist() == []
+
+
 def test_hashes_tell_texts_apart_and_survive_batches() -> None:
     texts = [f"texto {i}" for i in range(9000)]
     result, _ = _survey({"texto": texts, "modo": ["A"] * 9000})

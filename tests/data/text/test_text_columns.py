@@ -10,7 +10,7 @@ from lab.data.text.text_columns import ColumnTexts
 
 def _texts(rows: list[int], columns: tuple[str, ...] = ("a", "b")) -> ColumnTexts:
     table = Table(pa.table({"a": ["uno", "dos", None, "cuatro"], "b": ["x", "nan", "y", "z"], "c": list("1234")}))
-    return ColumnTexts(table, columns, " | ", ("", "nan"), np.array(rows))
+    return ColumnTexts(table, columns, " | ", ("", "nan"), np.array(rows, np.int64))
 
 
 def test_columns_are_joined_in_the_requested_order_without_missing_cells() -> None:
@@ -44,3 +44,11 @@ def test_texts_are_read_on_demand(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_texts_can_be_sent_to_loader_workers() -> None:
     assert pickle.loads(pickle.dumps(_texts([0, 3])))[1] == "cuatro | z"
+
+
+@pytest.mark.parametrize("columns", [("a",), ("a", "b")])
+def test_no_rows_have_no_texts(columns: tuple[str, ...]) -> None:
+    texts = _texts([0, 1]).at(np.zeros(0, np.int64)) if columns == ("a", "b") else _texts([], columns)
+    assert len(texts) == 0
+    assert list(texts.batches(2)) == list(texts.cells(2)) == []
+    assert texts._read(np.zeros(0, np.int64)) == []

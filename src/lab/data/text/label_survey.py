@@ -155,6 +155,8 @@ def _header_rows(cells: Mapping[str, Any], names: Sequence[str]) -> npt.NDArray[
 
 def plain_text(texts: Any) -> Any:
     """Return a string array without differences of case, accents and spaces."""
+    if not len(texts):  # Arrow 25's search in a slice without rows may crash
+        return texts
     folded = pc.utf8_lower(_where(pc.invert(pc.string_is_ascii(texts)), texts, _without_accents))
     return pc.utf8_trim_whitespace(_where(pc.match_substring_regex(folded, _SPACES), folded, _single_spaces))
 
@@ -177,6 +179,8 @@ def _single_spaces(texts: Any) -> Any:
 
 def masked_text(plain: Any) -> Any:
     """Return a result of `plain_text` with "#" in place of tags (P-101A) and numbers."""
+    if not len(plain):  # as in `plain_text`
+        return plain
     return _where(pc.match_substring_regex(plain, r"\d"), plain, _without_numbers)
 
 

@@ -1,6 +1,6 @@
 """Batches from shards: every row once, another order in each epoch, and exact resume, ranks and workers."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 
+from lab.config.schema import Files
 from lab.core.batches import FlatIds, TextBatch
 from lab.core.errors import RunError
 from lab.data.dataloader import Width
 from lab.data.text.streaming import shards as shards_module
 from lab.data.text.streaming.batches import Encoding, Plan, StreamLoader
-from lab.data.text.streaming.scan import Stream
-from tests.data.text.streaming.conftest import rows, write
+from lab.data.text.streaming.scan import Stream, scan
+from lab.data.text.streaming.shards import matching
+from tests.data.text.streaming.conftest import COLUMNS, rows, write
 
 
 class Numbers:
@@ -187,3 +189,21 @@ def test_blocks_smaller_and_larger_than_the_buffer(stream: Stream, monkeypatch: 
         flat = [number for batch in numbers(loader(stream, replace(PLAN, shuffle_buffer=size))) for number in batch]
         assert sorted(flat) == sorted(set(flat))
         assert len(flat) == stream.num_train
+
+
+@pytest.mark.parametrize("without", ["text", "labels"])
+@pytest.mark.parametrize("drawn", [True, False])
+def test_blocks_of_which_no_row_is_left(
+    shards: Path, settings: Callable[..., Files], tmp_path: Path, without: str, drawn: bool
+) -> None:
+    """The first, a middle and the last block have rows, all of them without a text or without a label."""
+    changed = {"text": " nan "} if without == "text" else {"mode": "", "cause": None}
+    unusable = [row | changed for row in rows(40)]
+    for name in ("0.parquet", "a1.jsonl", "d.parquet"):
+        write(shards / name, unusable)
+    data = settings() if drawn else settings(val="val.csv", test="test.csv")
+    found, tables = scan(matching(str(shards), "data.train"), COLUMNS, data, "data.train", tmp_path / "other")
+    assert (found.num_rows, found.num_usable) == (420, 270)
+    flat = [number for batch in numbers(loader(found)) for number in batch]
+    assert len(flat) == len(set(flat)) == found.num_train
+    assert all(len(table) for table in tables.values())

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from lab.core.errors import RequestError
@@ -60,6 +62,20 @@ def test_empty_broken_and_different_shards_are_named_together(shards: Path) -> N
     assert "1 shard (f.parquet (" in broken
     assert empty == "2 shards (d.parquet, e.jsonl) without a row"
     assert lacking == "1 shard (g.jsonl) of 7 lack the column 'mode' (as text)"
+
+
+def test_row_groups_without_rows_are_no_blocks(tmp_path: Path) -> None:
+    table = pa.Table.from_pylist(rows(30), schema=pa.schema([(name, pa.string()) for name in rows(1)[0]]))
+    path = tmp_path / "shards" / "a.parquet"
+    path.parent.mkdir()
+    with pyarrow.parquet.ParquetWriter(path, table.schema) as writer:
+        for part in (table.slice(30), table.slice(0, 10), table.slice(10, 0), table.slice(10), table.slice(30)):
+            writer.write_table(part)
+    found = matching(str(path), "data.train")
+    blocks = checked(found, WANTED, "data.train")
+    assert [(block.first_row, block.num_rows) for block in blocks] == [(0, 10), (10, 20)]
+    read = [cells["text"].to_pylist() for block in blocks for cells in found[0].read(block, WANTED)]
+    assert [text for texts in read for text in texts] == [row["text"] for row in rows(30)]
 
 
 def test_a_column_that_no_shard_has(shards: Path) -> None:
