@@ -55,6 +55,7 @@ DATA = (
     Prepared("FaQuAD", "texts", "f1_macro", "FaQuAD documents", (f"data.split.folds={FOLDS}",), folds=True),
     Prepared("Reuters 52", "texts", "f1_macro", "Reuters, 52 topics", ("data.split.val=0.25",
              "data.max_rows.train=1000", "data.max_rows.val=1000", "data.max_length=128")),
+    Prepared("20 newsgroups", "texts", "f1_macro", "20 newsgroups, 3000 rows"),
     Prepared("Cajamarca", "series", "mcc", "Cajamarca, rain tomorrow"),
     Prepared("Seattle", "series", "mcc", "Seattle, rain tomorrow"),
 )  # fmt: skip
@@ -97,12 +98,15 @@ TECHNIQUES: Mapping[str, Technique] = {
     "label smoothing 0.1": Technique(("loss.label_smoothing=0.1",), BAGS),
     "no label smoothing": Technique(("loss.label_smoothing=0",), ENCODERS),
     "uncertainty weighting": Technique(("loss.head_weighting=uncertainty",), TEXTS),
+    "sublinear counts": Technique(("model.counts=log",), BAGS),
     "dropout 0.3": Technique(("model.dropout=0.3",)),
     "mean pooling": Technique(("model.pooling=mean",), ENCODERS),
     "attention pooling": Technique(("model.pooling=attention",), ENCODERS),
+    "attention pooling, tau 0.5": Technique(("model.pooling=attention", "loss.logit_adjustment=0.5"), ENCODERS),
     "max pooling": Technique(("model.pooling=max",), ENCODERS),
     "16 epochs": Technique(("trainer.max_epochs=16",), ENCODERS),
     "30 epochs": Technique(("trainer.max_epochs=30",), BAGS),
+    "30 epochs, early stopping": Technique(("trainer.max_epochs=30", "callbacks.early_stopping.patience=5"), BAGS),
     "layer-wise decay 0.8": Technique(("optimizer.layer_decay=0.8",), ENCODERS),
     "EMA 0.98": Technique(
         ("callbacks.extra={ema: {_target_: lightning.pytorch.callbacks.EMAWeightAveraging, decay: 0.98}}",)

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from lab.models.linear.text_features import sparse_rows
-from lab.models.linear.tfidf_encoder import TfidfEncoder, occurrences
+from lab.models.linear.tfidf_encoder import TfidfEncoder
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
 
 TEXTS = ["fuga de aceite y fuga de agua", "fuga fuga fuga de agua", "ruido en motor", "ruido, ruido en bomba", ""]
@@ -22,11 +22,3 @@ def test_weights_are_those_of_sparse_rows(sublinear: bool) -> None:
     summed = torch.zeros(len(TEXTS), tokenizer.vocabulary_size).scatter_add(1, padded, weights)
     matrix = sparse_rows(tokenizer.encode_flat(TEXTS, 100), tokenizer.idf, tokenizer.num_word_ids, sublinear)
     np.testing.assert_allclose(summed.numpy(), matrix.toarray(), atol=1e-6)
-
-
-def test_occurrences_are_counted_in_their_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = torch.tensor([[3, 1, 3, 0], [3, 0, 0, 0]])
-    expected = torch.tensor([[2.0, 1, 2, 1], [1, 3, 3, 3]])
-    assert (occurrences(ids, 4) == expected).all()
-    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
-    assert (occurrences(ids, 4) == expected).all()

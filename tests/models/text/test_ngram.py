@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from lab.models.text.ngram import NgramEncoder, NgramTokenizer, folded
+from lab.models.text.ngram import NgramEncoder, NgramTokenizer, folded, occurrences
 
 
 @pytest.fixture
@@ -80,6 +80,28 @@ def test_a_text_vector_is_the_weighted_sum_of_its_ngrams(fitted: Any, batch: Any
     words, chars = weights * is_word, weights * ~is_word
     expected = (words / words.norm() + chars / chars.norm()) @ encoder.table.weight[row]
     torch.testing.assert_close(encoder(*batch([row], 0))[0], expected, rtol=0, atol=1e-6)
+
+
+def test_with_log_counts_a_repeated_ngram_weighs_one_plus_its_logarithm(fitted: Any, batch: Any) -> None:
+    tokenizer = fitted(char_ngrams=None, word_ngrams=(1, 1))
+    encoder = NgramEncoder(8, tokenizer, 0.5, log_counts=True).eval()
+    rows = tokenizer.encode(["fuga fuga fuga aceite", "aceite"], 9)
+    fuga, oil = rows[0][0], rows[0][3]
+    ids, mask = batch(rows, 0)
+    sums = torch.tensor([(1 + np.log(3)) * tokenizer.idf[fuga], tokenizer.idf[oil]], dtype=torch.float32)
+    expected = sums / sums.norm() @ encoder.table.weight[[fuga, oil]]
+    torch.testing.assert_close(encoder(ids, mask)[0], expected, rtol=0, atol=1e-6)
+    torch.testing.assert_close(encoder(ids, mask)[1], encoder.table.weight[oil], rtol=0, atol=1e-6)
+    dropped = encoder.train().weights(ids.repeat(64, 1), mask.repeat(64, 1)) == 0
+    assert 0 < dropped[::2, :3].sum() < 64 * 3, "occurrences are dropped, each by itself"
+
+
+def test_occurrences_are_counted_in_their_row(monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = torch.tensor([[3, 1, 3, 0], [3, 0, 0, 0]])
+    expected = torch.tensor([[2.0, 1, 2, 1], [1, 3, 3, 3]])
+    assert (occurrences(ids, 4) == expected).all()
+    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
+    assert (occurrences(ids, 4) == expected).all()
 
 
 @pytest.mark.parametrize("rows", [[[], [5, 6]], [[]]])

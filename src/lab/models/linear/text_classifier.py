@@ -63,7 +63,7 @@ class LinearTextClassifier(SolvedClassifier, MultitaskTextClassifier):
         sorted_texts = torch.cat([texts[place] for place in order.tolist()])
         encoded = FlatIds(sorted_texts.numpy(), lengths[order].numpy())
         encoder = self.encoder
-        return sparse_rows(encoded, encoder.idf.cpu().numpy(), encoder.num_word_ids, encoder.sublinear)
+        return sparse_rows(encoded, encoder.idf.cpu().numpy(), encoder.num_word_ids, encoder.log_counts)
 
     def fit_heads(self, train: Mapping[str, Rows], val: Mapping[str, Rows] | None) -> list[FittedHead]:
         heads, start = [], 0

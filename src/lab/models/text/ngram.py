@@ -3,8 +3,10 @@
 The vector of a text is the sum of the learned vectors of its n-grams, each times its inverse document frequency, as in
 TF-IDF with a linear classifier (hashed table: fastText, arXiv 1607.01759). Words and characters have half of the table
 each, and the weights of each half are scaled to unit length; otherwise the many characters would outweigh the words.
-An n-gram that no training text has gets weight 0. In training, a random share of the n-grams is dropped against
-overfitting on rare n-grams. The ids of texts are computed by `lab.models.text.ngram_ids`.
+An n-gram that no training text has gets weight 0. One that a text has n times counts n or 1 + ln(n) times (sublinear
+term frequency: Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, 6.4.1). In training, a
+random share of the n-grams is dropped against overfitting on rare n-grams. The ids of texts are computed by
+`lab.models.text.ngram_ids`.
 """
 
 import hashlib
@@ -193,12 +195,16 @@ class WeightedIds(Protocol):
 
 
 class NgramEncoder(BagEncoder):
-    """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A text without n-grams gives zeros."""
+    """Weighted sum of n-gram vectors: ids and mask (B, L) -> (B, dimension). A text without n-grams gives zeros.
+
+    log_counts: an n-gram that a text has n times weighs 1 + ln(n) times its IDF in all; false: n times.
+    """
 
     idf: Tensor
 
-    def __init__(self, dimension: int, tokenizer: WeightedIds, ngram_dropout: float) -> None:
+    def __init__(self, dimension: int, tokenizer: WeightedIds, ngram_dropout: float, log_counts: bool = False) -> None:
         super().__init__()
+        self.log_counts = log_counts
         self.dimension = dimension
         self.table = nn.Embedding(tokenizer.vocabulary_size, dimension, padding_idx=PAD)
         nn.init.normal_(self.table.weight, std=INITIAL_STD)
@@ -217,10 +223,14 @@ class NgramEncoder(BagEncoder):
         return functional.embedding_bag(ids, self.table.weight, per_sample_weights=weights, mode="sum", padding_idx=PAD)
 
     def weights(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """The weight of each n-gram in the sum, (B, L)."""
-        weights = self.ngram_dropout(self.idf[ids] * mask)
+        """The weight of each occurrence in the sum, (B, L): those of equal n-grams share theirs equally."""
+        weights, counts = self.idf[ids] * mask, None
+        if self.log_counts:
+            counts = occurrences(ids * mask, len(self.idf))
+            weights = weights * (1 + counts.log()) / counts
+        weights = self.ngram_dropout(weights)
         is_word = ids <= self.num_word_ids
-        return _unit(weights * is_word) + _unit(weights * ~is_word)
+        return _unit(weights * is_word, counts) + _unit(weights * ~is_word, counts)
 
     @property
     def embeddings(self) -> list[nn.Module]:
@@ -237,10 +247,24 @@ class NgramEncoder(BagEncoder):
 @TEXT_ENCODERS.register(KIND)
 def ngram_encoder(model: Ngram, tokenizer: NgramTokenizer) -> NgramEncoder:
     """A new encoder of random weights."""
-    return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
+    return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout, model.counts == "log")
 
 
-def _unit(weights: Tensor) -> Tensor:
-    """Scale each row of (B, L) to length 1; a row of zeros stays zero."""
-    unit: Tensor = weights / weights.norm(dim=1, keepdim=True).clamp(min=1e-6)
+def occurrences(ids: Tensor, num_ids: int) -> Tensor:
+    """How often each id occurs in its row, (B, L) in float32. ids: (B, L), below `num_ids`."""
+    if torch.compiler.is_exporting():  # the number of different ids is no size that a graph can have
+        ones = torch.ones_like(ids, dtype=torch.float32)
+        per_id = ones.new_zeros(ids.shape[0], num_ids).scatter_add(1, ids, ones)
+        return per_id.gather(1, ids)
+    keys = ids + num_ids * torch.arange(len(ids), device=ids.device).unsqueeze(1)
+    _, places, counts = torch.unique(keys, return_inverse=True, return_counts=True)
+    per_place: Tensor = counts[places].float()
+    return per_place
+
+
+def _unit(weights: Tensor, counts: Tensor | None) -> Tensor:
+    """Scale each row of (B, L) to length 1; a row of zeros stays zero. With counts, the length is that of the sums per
+    n-gram, of which a count has as many equal parts."""
+    norms = weights.norm(dim=1, keepdim=True) if counts is None else (weights.square() * counts).sum(1, True).sqrt()
+    unit: Tensor = weights / norms.clamp(min=1e-6)
     return unit
