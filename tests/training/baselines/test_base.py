@@ -4,7 +4,7 @@ import numpy as np
 
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.fields import faults
-from lab.training.baselines.base import Baseline, best_first, from_record, notes, recorded, scores_of
+from lab.training.baselines.base import Baseline, best_first, from_record, notes, recorded
 
 LINEAR = Baseline("linear", {"val": {"f1_macro": 0.5}, "test": {"f1_macro": 0.25}}, note="fitted on 10 of 20 rows")
 GAP = Baseline("logistic_lags", note="train has one class only")
@@ -17,7 +17,6 @@ def test_what_is_recorded_is_read_back() -> None:
     assert baseline_scores(record, "val") == {"linear": {"f1_macro": 0.5}}
     by_split = {"linear": {split: baseline_scores(record, split)["linear"] for split in ("val", "test")}}
     assert from_record(by_split, baseline_notes(record)) == (LINEAR, GAP)
-    assert scores_of([LINEAR, GAP], "test") == {"linear": {"f1_macro": 0.25}}
 
 
 def test_older_records_have_test_scores() -> None:

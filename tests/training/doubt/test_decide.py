@@ -44,6 +44,7 @@ def test_a_rare_class_is_found_on_other_rows(metric: str) -> None:
     rule = fit_decision(rows(20_000, 0), 1.0, RARE, metric)
     assert rule is not None
     assert rule.offsets is not None
+    assert rule.reason is None
     assert 0.2 <= rule.tau <= 0.9
     assert rule.rows == 20_000
     assert rule.interval[0] > 0
@@ -53,19 +54,23 @@ def test_a_rare_class_is_found_on_other_rows(metric: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("head", "counts"),
+    ("head", "counts", "reason"),
     [
-        (rows(2000, 0, share=0.5), (500, 500)),  # nothing is rare
-        (rows(FEWEST - 1, 0), RARE),
-        (ClassRows(np.random.default_rng(0).normal(size=(2000, 2)), rows(2000, 0).labels), (5, 5)),
-        (ClassRows(np.zeros((50, 1)), np.zeros(50, np.int64)), (50,)),
-        (ClassRows(np.zeros((1, 2)), np.zeros(1, np.int64)), RARE),
+        (rows(2000, 0, share=0.5), (500, 500), "not above one standard error"),  # nothing is rare
+        (rows(FEWEST - 1, 0), RARE, f"fewer than {FEWEST} validation rows have a label: {FEWEST - 1}"),
+        (ClassRows(np.random.default_rng(0).normal(size=(2000, 2)), rows(2000, 0).labels), (5, 5), "standard error"),
+        (ClassRows(np.zeros((50, 1)), np.zeros(50, np.int64)), (50,), "have a label: 50"),
+        (ClassRows(np.zeros((1, 2)), np.zeros(1, np.int64)), RARE, "have a label: 1"),
     ],
 )
-def test_the_most_probable_class_stays_where_nothing_is_gained(head: ClassRows, counts: tuple[int, ...]) -> None:
+def test_the_most_probable_class_stays_where_nothing_is_gained(
+    head: ClassRows, counts: tuple[int, ...], reason: str
+) -> None:
     rule = fit_decision(head, 1.0, counts, "f1_macro")
     assert rule is not None
     assert (rule.tau, rule.offsets) == (0.0, None)
+    assert rule.reason is not None
+    assert reason in rule.reason
     assert decision_lines({"heads": {"rain": rule.fields()}}) == []
 
 

@@ -56,7 +56,9 @@ FIELDS: Mapping[str, Shape] = {
         )
     ),
     "coverage": each(each(_curve)),
-    "decisions": each(keyed(*DECISION, "offsets", **DECISION, offsets=optional(several(number)))),
+    "decisions": each(
+        keyed(*DECISION, "offsets", **DECISION, offsets=optional(several(number)), reason=optional(text))
+    ),
 }
 NEEDED = ("temperatures", "not_fitted")
 

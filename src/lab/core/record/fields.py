@@ -170,7 +170,8 @@ DECISION: Mapping[str, Shape] = {
     "rows": count,
     "interval": pair(number),
 }
-"""Of a head, how its class is chosen and what that gains on validation rows."""
+"""Of a head, how its class is chosen and what that gains on validation rows. Newer records also have `reason`: why the
+most probable class stays, null where it does not."""
 FIELDS: Mapping[str, Shape] = {
     "schema_version": count,
     "status": _is(f"one of {', '.join(get_args(Status))}", lambda value: value in get_args(Status)),
@@ -192,7 +193,7 @@ FIELDS: Mapping[str, Shape] = {
     FIELD: optional(keyed("overall", confidence=number, overall=_comparison, heads=each(_comparison))),
     "reference": scores,
     "calibration": optional(each(each(scores))),
-    "decision": optional(keyed("heads", heads=each(keyed(*DECISION, **DECISION)), scores=each(each(scores)))),
+    "decision": optional(keyed("heads", heads=each(keyed(*DECISION, **DECISION, reason=optional(text))), scores=each(each(scores)))),
     "parameters": scores,
     "data": optional(
         keyed(

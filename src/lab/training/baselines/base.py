@@ -50,11 +50,6 @@ def recorded(baselines: Iterable[Baseline]) -> dict[str, dict[str, Any]]:
     }
 
 
-def scores_of(baselines: Iterable[Baseline], split: str) -> dict[str, Mapping[str, float]]:
-    """The scores of one split by name, of those baselines that have any."""
-    return {each.name: each.scores[split] for each in baselines if split in each.scores}
-
-
 def best_first(baselines: Iterable[Baseline]) -> list[Baseline]:
     """The baselines with test scores: those with the best macro-F1 (F1 of answers) on validation first, then those
     without validation scores, and the majority last, which most others contain."""

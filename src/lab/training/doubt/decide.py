@@ -49,7 +49,8 @@ class Deciding:
 @dataclass(frozen=True)
 class Decision:
     """The rule of a head. argmax, cross_fitted: scores of the validation rows by the most probable class, and by rules
-    of other rows; interval: of the difference; offsets: (K,) added to log-probabilities, None for tau 0."""
+    of other rows; interval: of the difference; offsets: (K,) added to log-probabilities, None for tau 0; reason: why
+    the most probable class stays, None where it does not."""
 
     tau: float
     metric: str
@@ -58,6 +59,7 @@ class Decision:
     cross_fitted: float
     interval: tuple[float, float]
     offsets: tuple[float, ...] | None = None
+    reason: str | None = None
 
     def fields(self) -> dict[str, Any]:
         """Return the rule as calibration.json has it."""
@@ -96,10 +98,21 @@ def fit_decision(rows: ClassRows, temperature: float, counts: Sequence[int], met
     found = compare_heads(
         [HeadRows(known.labels, crossed, guesses[0])], metric, resamples=RESAMPLES, confidence=STANDARD_ERROR
     )
-    pays = found.interval[0] > 0 and num >= FEWEST
-    tau = TAUS[_best([sum(each) for each in tables], metric)] if pays else 0.0
-    offsets = tuple(prior_offsets(counts, tau).tolist()) if tau else None
-    return Decision(tau, metric, found.rows, found.other, found.own, found.interval, offsets)
+    tau = TAUS[_best([sum(each) for each in tables], metric)]
+    reason = _why_not(num, found.interval, tau)
+    scores_of_val = (metric, found.rows, found.other, found.own, found.interval)
+    if reason is not None:
+        return Decision(0.0, *scores_of_val, reason=reason)
+    return Decision(tau, *scores_of_val, offsets=tuple(prior_offsets(counts, tau).tolist()))
+
+
+def _why_not(num_rows: int, interval: tuple[float, float], tau: float) -> str | None:
+    """Return why the most probable class stays; None where the rule pays."""
+    if num_rows < FEWEST:
+        return f"fewer than {FEWEST} validation rows have a label: {num_rows}"
+    if interval[0] <= 0:
+        return "on validation rows that a rule was not fitted to, its gain is not above one standard error"
+    return None if tau else "on all validation rows the most probable class is the best rule"
 
 
 def _counted(guess: Ints, labels: Ints, kept: Any, num_classes: int) -> torch.Tensor:
