@@ -96,12 +96,10 @@ def test_with_log_counts_a_repeated_ngram_weighs_one_plus_its_logarithm(fitted: 
     assert 0 < dropped[::2, :3].sum() < 64 * 3, "occurrences are dropped, each by itself"
 
 
-def test_occurrences_are_counted_in_their_row(monkeypatch: pytest.MonkeyPatch) -> None:
-    ids = torch.tensor([[3, 1, 3, 0], [3, 0, 0, 0]])
-    expected = torch.tensor([[2.0, 1, 2, 1], [1, 3, 3, 3]])
-    assert (occurrences(ids, 4) == expected).all()
-    monkeypatch.setattr(torch.compiler, "is_exporting", lambda: True)
-    assert (occurrences(ids, 4) == expected).all()
+def test_occurrences_are_counted_in_their_row() -> None:
+    ids = torch.tensor([[3, 1, 3, 0], [3, 0, 0, 0], [2, 2, 2, 2]])
+    assert occurrences(ids).tolist() == [[2, 1, 2, 1], [1, 3, 3, 3], [4, 4, 4, 4]]
+    assert occurrences(ids[:, :1]).tolist() == [[1], [1], [1]]
 
 
 @pytest.mark.parametrize("rows", [[[], [5, 6]], [[]]])

@@ -226,7 +226,7 @@ class NgramEncoder(BagEncoder):
         """The weight of each occurrence in the sum, (B, L): those of equal n-grams share theirs equally."""
         weights, counts = self.idf[ids] * mask, None
         if self.log_counts:
-            counts = occurrences(ids * mask, len(self.idf))
+            counts = occurrences(ids * mask)
             weights = weights * (1 + counts.log()) / counts
         weights = self.ngram_dropout(weights)
         is_word = ids <= self.num_word_ids
@@ -250,16 +250,14 @@ def ngram_encoder(model: Ngram, tokenizer: NgramTokenizer) -> NgramEncoder:
     return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout, model.counts == "log")
 
 
-def occurrences(ids: Tensor, num_ids: int) -> Tensor:
-    """How often each id occurs in its row, (B, L) in float32. ids: (B, L), below `num_ids`."""
-    if torch.compiler.is_exporting():  # the number of different ids is no size that a graph can have
-        ones = torch.ones_like(ids, dtype=torch.float32)
-        per_id = ones.new_zeros(ids.shape[0], num_ids).scatter_add(1, ids, ones)
-        return per_id.gather(1, ids)
-    keys = ids + num_ids * torch.arange(len(ids), device=ids.device).unsqueeze(1)
-    _, places, counts = torch.unique(keys, return_inverse=True, return_counts=True)
-    per_place: Tensor = counts[places].float()
-    return per_place
+def occurrences(ids: Tensor) -> Tensor:
+    """How often each id of (B, L) occurs in its row, (B, L) in float32, L >= 1. Its operations exist in ONNX."""
+    ordered, places = ids.sort(dim=1)
+    is_next = (ordered[:, 1:] != ordered[:, :-1]).long()
+    runs = functional.pad(is_next.cumsum(1), (1, 0))  # of equal ids, numbered from 0
+    none = torch.zeros_like(ids, dtype=torch.float32)
+    per_run = none.scatter_add(1, runs, torch.ones_like(none))
+    return none.scatter(1, places, per_run.gather(1, runs))
 
 
 def _unit(weights: Tensor, counts: Tensor | None) -> Tensor:
