@@ -193,7 +193,9 @@ FIELDS: Mapping[str, Shape] = {
     FIELD: optional(keyed("overall", confidence=number, overall=_comparison, heads=each(_comparison))),
     "reference": scores,
     "calibration": optional(each(each(scores))),
-    "decision": optional(keyed("heads", heads=each(keyed(*DECISION, **DECISION, reason=optional(text))), scores=each(each(scores)))),
+    "decision": optional(
+        keyed("heads", heads=each(keyed(*DECISION, **DECISION, reason=optional(text))), scores=each(each(scores)))
+    ),
     "parameters": scores,
     "data": optional(
         keyed(
