@@ -123,7 +123,7 @@ FEATURES: Sequence[Feature] = (
          "ray": "ray.tune:Tuner", "azure": "azure.ai.ml.sweep:SweepJob"},
     ),
     Feature(
-        "early termination of trials", "terminación anticipada de pruebas",
+        "early termination of trials", "terminación temprana de ensayos",
         {"lab": "lab.early_termination", "ray": "ray.tune.schedulers:ASHAScheduler",
          "ludwig": "ludwig.schema.hyperopt.scheduler", "azure": "azure.ai.ml.sweep:BanditPolicy"},
     ),

@@ -33,7 +33,7 @@ WORDS = {
         "again": "volvió a entrenar; el {equal:.1%} de las etiquetas son las mismas que sin la interrupción",
         "not_resumed": "código {rc}: `{answer}`", "failed": "falló: `{failed}`", "missing": "no se ejecutó",
         "rows": "{data}; {cores} núcleos, {model}; {date}", "wall": "total, s", "best": "mejor val/acc",
-        "epochs": "épocas entrenadas", "trials": "pruebas", "install": "no se pudo instalar aquí: `{failed}`",
+        "epochs": "épocas entrenadas", "trials": "ensayos", "install": "no se pudo instalar aquí: `{failed}`",
         "installed": "versión {version}; un entorno de {mib} MiB, instalado en {seconds} s",
         "yes": "sí", "extra": "con un extra", "package": "paquete", "came": "qué pasó con `pip install`",
     },

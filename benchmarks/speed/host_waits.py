@@ -163,7 +163,7 @@ def main() -> None:
         (case, f"{each.waits_per_step:g}", f"{each.on_cpu_only_per_step:g}", ", ".join(each.causes))
         for case, each in results.items()
     ]
-    measuring.table(("run", "host waits a step", "reads that only a CPU has", "of"), rows)
+    measuring.table(("run", "host waits per step", "reads that only a CPU has", "of"), rows)
     steps = {case: asdict(each) for case, each in results.items()}
     measuring.write("host_waits", options, where, {"device": device, "steps": steps})
 

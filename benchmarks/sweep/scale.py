@@ -64,8 +64,8 @@ def main() -> None:
             print(f"{trials} trials on {workers} workers: simulated in {time.monotonic() - began:.0f} s", flush=True)
             results.append({"storage": kind, "costs": vars(costs), **result})
             rows.append(row(kind, result))
-    head = ["", "hours", "busy", "writes + reads a trial", "calls/s", "in the storage", "answer ms p50/p99",
-            "lock ms p99", "started again"]  # fmt: skip
+    head = ["", "hours", "busy share", "writes + reads per trial", "calls/s", "storage share", "answer ms p50/p99",
+            "lock ms p99", "restarted trials"]  # fmt: skip
     finish("sweep_scale", head, rows, {"slots": options.slots, "runs": results}, options.results)
 
 

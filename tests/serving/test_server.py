@@ -135,8 +135,8 @@ REFUSED: dict[str, tuple[int, dict[str, Any], str]] = {
     "infinite": (422, {"content": b'{"rows": [{"title": 1e999, "text": "x"}]}',
                        "headers": {"content-type": "application/json"}}, "finite"),
     "setting": (422, {"json": {"rows": [ROW], "topk": 3}},
-                "topk: Extra inputs are not permitted; leave it out: the fields are rows and explain"),
-    "misspelt": (422, {"json": {"row": [ROW]}}, "row: Extra inputs are not permitted; write rows"),
+                "topk: no such field; the fields are rows and explain; leave it out"),
+    "misspelt": (422, {"json": {"row": [ROW]}}, "row: no such field; the fields are rows and explain; write rows"),
 }  # fmt: skip
 
 

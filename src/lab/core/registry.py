@@ -1,12 +1,12 @@
-"""The registries: every kind of part that a config chooses by name, those of `lab` and those of plug-ins alike.
+"""The registries: the parts that a config chooses by name, both those of `lab` and those of plug-ins.
 
-A plug-in imports a registry from here and registers its own kind at import:
+A plug-in imports a registry from here and registers a part of its own when it is imported:
 
     @TEXT_ENCODERS.register("bag", settings=BagSettings)
     class Bag(BagEncoder): ...
 
-`plugins=[my_module]` imports it, and from then on `model=bag` is a choice like any other. `docs/plugins.md` has a
-complete example of each registry.
+`plugins=[my_module]` imports it, and then `model=bag` is a choice like any other. `docs/plugins.md` lists the
+registries, and `tests/end_to_end/every_registry.py` has the smallest part for each of them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -18,23 +18,26 @@ PartT = TypeVar("PartT")
 
 
 class Registry(Mapping[str, PartT], Generic[PartT]):
-    """Parts of one family by their names, in the order of registration.
+    """The parts of one family by name, in the order of registration.
 
-    family: the name in messages. group: the group of conf/ whose choice names a part; its parts have settings of their
-    own, a subclass of the group's schema class.
+    family: what messages call a part. group: the group of conf/ in which a part is a choice, or null. A part of a group
+    has settings of its own; their class is a subclass of the schema class of the group.
     """
 
     def __init__(self, family: str, group: str | None = None) -> None:
         self.family, self.group = family, group
         self.settings: dict[str, type[Any]] = {}
-        """The schema class of each part of a plug-in that has settings."""
+        """The schema class of the settings, by the name of the part; only parts of plug-ins that have settings."""
         self._parts: dict[str, PartT] = {}
 
     def register(
         self, name: str, part: PartT | None = None, *, settings: type[Any] | None = None
     ) -> Callable[[PartT], PartT]:
-        """Add a part, given here or decorated. Raises ValueError for a name that is taken, or settings that are
-        missing."""
+        """Add a part under a name: the argument `part`, or without it the class or function below the decorator.
+
+        settings: the schema class of the part's settings. Raises ValueError for a name that another part has, and for
+        settings in a family that has none.
+        """
         if name in self._parts:
             raise ValueError(f"there is a {self.family} called {name!r} already")
         if settings is not None:

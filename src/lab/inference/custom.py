@@ -37,7 +37,7 @@ class CustomPredictor(Predictor):
     ) -> None:
         if not (is_overridden("predict_step", model) or is_overridden("forward", model)):
             problem = f"its module {type(model).__name__} has neither predict_step nor forward"
-            raise RequestError(Mistake("run", problem, "a module with a predict_step: docs/predict.md"))
+            raise RequestError(Mistake("run", problem, "a module with a predict_step: docs/plugins.md"))
         self.model, self.batch_size, self.device = model.to(device), batch_size, device
         self.own_names = {given: own for own, given in columns.items()}
 
@@ -57,7 +57,7 @@ class CustomPredictor(Predictor):
             problem = f"has no column {error}, which the module reads; it has {listed(list(row))}"
             raise RequestError(Mistake("input", problem, f"'columns={{{error.args[0]}: COLUMN}}'")) from error
         except ValueError as error:
-            raise RequestError(Mistake("run", f"its predict_step {error}", "docs/predict.md")) from error
+            raise RequestError(Mistake("run", f"its predict_step {error}", "docs/plugins.md")) from error
         self.fields = tuple(Field(name, _kind(cells[0])) for name, cells in made.items())
 
     def predict(self, rows: Sequence[Row]) -> Predicted:

@@ -19,6 +19,15 @@ from lab.serving.loaded import Answer, LoadedModel
 
 FIELDS = ("rows", "explain")
 """The fields of a body of /predict."""
+PROBLEMS = {
+    "extra_forbidden": f"no such field; the fields are {' and '.join(FIELDS)}",
+    "missing": "is missing",
+    "list_type": "is not a list of rows",
+    "bool_type": "is neither true nor false",
+    "too_short": "has no rows; a request has at least 1",
+    "model_attributes_type": "the body is not a JSON object",
+}
+"""What is wrong with a body, by the type of pydantic's error."""
 TYPES = {"text": "string", "number": "number", "whole number": "integer", "yes or no": "boolean"}
 """JSON type of each kind of field."""
 
@@ -115,22 +124,29 @@ def wrong_field(error: Mapping[str, Any], needed: Sequence[str]) -> Detail:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
     return Detail(
         where=where.encode("utf-8", "replace").decode(),
-        problem=str(error["msg"]),
+        problem=_problem(str(error["type"]), error),
         remedy=_remedy(str(error["type"]), parts, error.get("ctx") or {}, needed),
     )
+
+
+def _problem(kind: str, error: Mapping[str, Any]) -> str:
+    """The words of a mistake that pydantic detected; those of `_checked` are words already."""
+    if kind == "too_long":
+        return f"has {error['ctx']['actual_length']} rows, more than {error['ctx']['max_length']}"
+    return PROBLEMS.get(kind, str(error["msg"]))
 
 
 def _remedy(kind: str, parts: Sequence[object], limits: Mapping[str, Any], needed: Sequence[str]) -> str:
     body = f"send {json.dumps({'rows': [dict.fromkeys(needed, '...')]}, ensure_ascii=False)}"
     if kind == "extra_forbidden":
         near = nearest(str(parts[-1]), FIELDS) if parts else None
-        return f"write {near}" if near else f"leave it out: the fields are {' and '.join(FIELDS)}"
+        return f"write {near}" if near else "leave it out"
     if kind == "column":
         return f"every row needs {', '.join(map(repr, needed))}; null cells may leave it unlabelled"
     if kind == "too_long" and parts == ["rows"]:
         return f"send at most {limits['max_length']} rows in one request"
     if kind == "bool_type":
-        return "true or false"
+        return "send true or false"
     if kind == "explain":
         return "leave out explain"
     return "" if kind == "cell" else body

@@ -23,6 +23,9 @@ TARGETS = {
 }
 """By section: a page below docs/ without its ending, and the anchor of a heading or an empty text."""
 SPANISH = {
+    "winner": ("es/doubt", "es-mejor-que-el-modelo-simple"),
+    "leaderboard": ("es/concepts", "puntuaciones"),
+    "comparison": ("es/concepts", "puntuaciones"),
     "groups": ("es/sweeps", ""),
     "drift": ("es/predict", "han-cambiado-las-filas-nuevas"),
     "figures": ("es/report", ""),
