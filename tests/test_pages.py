@@ -10,20 +10,24 @@ import shlex
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 
 import lab
 from lab.cli.command_line import parse
+from lab.cli.resume import resumed_argv
 from lab.cli.validate_overrides import mistakes
-from lab.config.check import check, check_predict, check_report, check_serve
+from lab.config.check import check, check_export, check_predict, check_report, check_serve
 from lab.config.reference import help_pages
 from lab.config.schema import Config
+from lab.core.errors import RequestError
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).parent.parent
@@ -34,13 +38,27 @@ PAGES = {
 COMMANDS_PAGE = PAGES["docs/commands.md"]
 BLOCK = re.search(r"```bash\n(.*?)```", COMMANDS_PAGE, re.S)
 COMMANDS = [line.partition(" #")[0].rstrip() for line in BLOCK[1].splitlines()] if BLOCK else []
-OTHERS = {
-    line.partition(" #")[0].rstrip()
-    for text in PAGES.values()
-    for block in re.findall(r"```sh\n(.*?)```", text, re.S)
-    for line in block.splitlines()
-    if re.match(r"python (train|predict|report|serve)\.py", line) and "=RUN" not in line
-}
+SCRIPT = r"python (?:train|predict|report|serve|export)\.py"
+
+
+def lines_of(page: str) -> Iterator[str]:
+    """The commands of a page in blocks of code and in the text, each on a line. The blocks of recipes run in a test of
+    their own. A command with `...`, or with nothing but `-m`, is a part of one."""
+    text = PAGES[page].replace("\\\n", " ")
+    kinds = "sh" if "/recipes/" in page or page.endswith("/commands.md") else "(?:ba)?sh"
+    code = re.findall(rf"```{kinds}\n(.*?)```", text, re.S) + re.findall(r"^ {4}\S.*$", text, re.M)
+    typed = [line.partition(" #")[0] for block in code for line in block.splitlines()]
+    typed += re.findall(rf"(?<!`)`({SCRIPT} [^`]*)`", text)
+    for line in typed:
+        command = re.search(rf"{SCRIPT}(?: .*)?$", re.split(r" > | < ", line)[0].rstrip())
+        if command and "..." not in command[0] and not command[0].endswith(" -m"):
+            yield " ".join(command[0].split())
+
+
+OTHERS = {line for page in PAGES for line in lines_of(page) if "submitit_slurm" not in line}
+"""All commands but those that only a machine with SLURM accepts."""
+AGAIN = {line for line in OTHERS if re.search(r" (test|resume)=", line)}
+"""Lines that continue or test a run, which the test makes."""
 MADE = {line for line in OTHERS if re.search(r"--config-dir|plugins=", line)}
 """Lines that name a folder of recipes or a module, which the test makes."""
 CHECKS = {
@@ -48,6 +66,7 @@ CHECKS = {
     "predict.py": ("predict", check_predict),
     "report.py": ("report", check_report),
     "serve.py": ("serve", check_serve),
+    "export.py": ("export", check_export),
 }
 FIRST = "python train.py"
 FEW = ["data.num_rows=200"]
@@ -139,15 +158,35 @@ def test_the_first_line_runs_in_a_process_of_its_own(here: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("line", sorted(OTHERS - MADE))
+@pytest.mark.parametrize("line", sorted(OTHERS - MADE - AGAIN))
 def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
-    _, command, *words = shlex.split(line.partition(" > ")[0])
+    _, command, *words = shlex.split(line)
     name, checked = CHECKS[command]
     if "--help" in words:
         assert words == ["--help"] or help_pages.page(words[1:], Config, ROOT / "conf", name, 100)
         return
-    settings = [word for word in words if not word.startswith("resume=")]  # the folder of a run that is not there
-    assert mistakes(parse([command, *settings]), ROOT / "conf", name, checked) == []
+    assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run with adapters that was interrupted: its settings and its record; its checkpoints are empty."""
+    folder = tmp_path_factory.mktemp("again") / "run"
+    (folder / "checkpoints").mkdir(parents=True)
+    with initialize_config_dir(str(ROOT / "conf")):
+        OmegaConf.save(compose("config", ["model=minilm", "peft=lora"]), folder / "config.yaml")
+    (folder / "run.json").write_text('{"schema_version": 1, "status": "interrupted"}')
+    for name in ("last", "best"):
+        (folder / "checkpoints" / f"{name}.ckpt").touch()
+    return folder
+
+
+@pytest.mark.parametrize("line", sorted(AGAIN - MADE))
+def test_lines_that_continue_or_test_a_run_are_sound_requests(line: str, interrupted: Path) -> None:
+    _, *words = shlex.split(re.sub(r"(?<= )(test|resume)=\S+", rf"\1={interrupted}", line))
+    assert mistakes(parse(resumed_argv(words, ROOT / "conf")), ROOT / "conf") == []
+    with pytest.raises(RequestError, match="data.eval_batch"):
+        resumed_argv([*words, "data.eval_batch=8"], ROOT / "conf")
 
 
 @pytest.mark.parametrize("line", sorted(MADE))
@@ -159,13 +198,15 @@ def test_lines_with_a_folder_of_recipes_or_a_module_of_ones_own_are_sound_reques
         recipe = tmp_path / words[words.index("--config-dir") + 1] / "experiment" / "best.yaml"
         recipe.parent.mkdir(parents=True)
         recipe.write_text("# @package _global_\noptimizer:\n  lr: 0.003\n")
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
     (tmp_path / "my_module.py").write_text(
         "import lightning.pytorch as pl\n\n\nclass Net(pl.LightningModule):\n    pass\n\n\n"
         "class Data(pl.LightningDataModule):\n    pass\n"
     )
     done = forked(command, *words, "--cfg", "job", folder=tmp_path)
     assert done.code == 0, done.errors
-    assert "lr: 0.003" in done.output or "_target_: my_module.Net" in done.output
+    (module,) = [word.partition("=")[2] for word in words if word.startswith("model._target_=")] or [""]
+    assert (f"_target_: {module}" if module else "lr: 0.003") in done.output
     spoilt = forked(command, *words, "trainer.max_epoch=1", "--cfg", "job", folder=tmp_path)
     assert spoilt.code == 2, "the line is checked"
 

@@ -1,8 +1,12 @@
-"""The recipes: every command of every page, both languages, is a sound request (quick); each recipe runs from its first
-command to its last in a copy of the project and writes what its page shows (slow)."""
+"""The recipes: every command of every page, both languages, is a sound request, and every message that a page shows has
+words that the code still has (quick); each recipe runs from its first command to its last in a copy of the project and
+writes what its page shows (slow)."""
 
+import ast
 import re
 import shlex
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,6 +19,7 @@ from lab.cli.validate_overrides import mistakes
 from lab.config import plugins
 from lab.config.check import check, check_export, check_predict, check_report, check_serve
 from lab.core.errors import Mistake
+from lab.report.text.translate import catalogue
 from lab.sweep.definition.load import mistakes as sweep_mistakes
 from tests.recipe_pages import (
     ENGLISH,
@@ -86,6 +91,46 @@ def of_study(typed: Typed) -> list[Mistake]:
 def test_a_wrong_study_is_refused() -> None:
     typed = parse(["train.py", "-m", "sweep=text", "sweep.sampling_algorithm=bayes"])
     assert [mistake.key for mistake in of_study(typed)] == ["sweep.sampling_algorithm.type"]
+
+
+@cache
+def texts_of_the_code() -> str:
+    """Every literal text of the sources, and the English texts of the report, one a line."""
+    texts = {" ".join(text.split()) for text in catalogue("en").values()}
+    for path in (ROOT / "src" / "lab").rglob("*.py"):
+        nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        texts |= {" ".join(n.value.split()) for n in nodes if isinstance(n, ast.Constant) and isinstance(n.value, str)}
+    return "\n".join(texts)
+
+
+def worded(line: str) -> Iterator[str]:
+    """The stretches of four or more words of a shown line, between its values: numbers, keys, paths and quoted texts."""
+    line = re.sub(r"^\s*\S+: ", "", line.replace("'s ", "s "))
+    for part in re.split(r"'[^']*'|\"[^\"]*\"|\S*[\d=/_$\[\]|{}]\S*|NaN|;", line):
+        words = part.strip(" .,;:()").split()
+        if len(words) >= 4:
+            yield " ".join(words)
+
+
+def is_of_the_code(stretch: str) -> bool:
+    """Whether the code has these words; the first and the last of them may be values."""
+    words, texts = stretch.split(), texts_of_the_code().replace("'s ", "s ")
+    parts = (words, words[1:], words[:-1], words[1:-1])
+    return any(" ".join(part).strip(" .,;:()") in texts for part in parts)
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_shown_message_has_words_of_the_code(page: str) -> None:
+    """A message that was reworded fails here, and not only in the slow test that runs the recipe."""
+    lines = [line for kind, block in blocks(PAGES[page]) if kind == "text" for line in block.splitlines()]
+    stretches = [stretch for line in lines for stretch in worded(line)]
+    assert [stretch for stretch in stretches if not is_of_the_code(stretch)] == []
+
+
+def test_a_reworded_message_is_noticed() -> None:
+    (stretch,) = worded("  data.path=avisos.csv: is not utf-8 (14 of 31 lines are not in it: line 2, 3)")
+    assert stretch == "lines are not in it: line"
+    assert not is_of_the_code(stretch)
 
 
 @pytest.mark.parametrize("name", NAMES)
