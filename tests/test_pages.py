@@ -59,6 +59,13 @@ OTHERS = {line for page in PAGES for line in lines_of(page) if "submitit_slurm" 
 """All commands but those that only a machine with SLURM accepts."""
 AGAIN = {line for line in OTHERS if re.search(r" (test|resume)=", line)}
 """Lines that continue or test a run, which the test makes."""
+PARTS = {
+    f"python {part}"
+    for text in PAGES.values()
+    for part in re.findall(r"(?<!`)`((?:train|predict|report|serve|export)\.py \S*=[^`]*)`", text)
+    if "plugins=" not in part
+}
+"""Settings of a command in the text, without the rest of it: `predict.py explain=true`."""
 MADE = {line for line in OTHERS if re.search(r"--config-dir|plugins=", line)}
 """Lines that name a folder of recipes or a module, which the test makes."""
 CHECKS = {
@@ -166,6 +173,18 @@ def test_lines_of_the_other_pages_are_sound_requests(line: str) -> None:
         assert words == ["--help"] or help_pages.page(words[1:], Config, ROOT / "conf", name, 100)
         return
     assert mistakes(parse([command, *words]), ROOT / "conf", name, checked) == []
+
+
+@pytest.mark.parametrize("part", sorted(PARTS))
+def test_a_setting_in_the_text_has_a_key_of_its_command(part: str) -> None:
+    _, command, *words = shlex.split(part)
+    name, checked = CHECKS[command]
+    unknown = [
+        [each for each in mistakes(parse([command, *typed]), ROOT / "conf", name, checked) if "no such" in each.problem]
+        for typed in (words, [f"x{word}" for word in words])
+    ]
+    assert unknown[0] == []
+    assert len(unknown[1]) == len(words)
 
 
 @pytest.fixture(scope="module")
