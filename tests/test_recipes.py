@@ -104,7 +104,7 @@ def texts_of_the_code() -> str:
 
 
 def worded(line: str) -> Iterator[str]:
-    """The stretches of four or more words of a shown line, between its values: numbers, keys, paths and quoted texts."""
+    """The stretches of four or more words of a shown line, between its values (numbers, keys, paths, quoted texts)."""
     line = re.sub(r"^\s*\S+: ", "", line.replace("'s ", "s "))
     for part in re.split(r"'[^']*'|\"[^\"]*\"|\S*[\d=/_$\[\]|{}]\S*|NaN|;", line):
         words = part.strip(" .,;:()").split()
@@ -128,8 +128,8 @@ def test_a_shown_message_has_words_of_the_code(page: str) -> None:
 
 
 def test_a_reworded_message_is_noticed() -> None:
-    (stretch,) = worded("  data.path=avisos.csv: is not utf-8 (14 of 31 lines are not in it: line 2, 3)")
-    assert stretch == "lines are not in it: line"
+    (stretch,) = worded("  data.path=avisos.csv: is not utf-8 (14 of 31 lines belong to another one: line 2, 3)")
+    assert stretch == "lines belong to another one: line"
     assert not is_of_the_code(stretch)
 
 
