@@ -81,24 +81,57 @@ def test_rows_that_are_refused(rows: object, words: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("sent", "remedies"),
+    ("sent", "answers"),
     [
-        ({"rows": [ROW], "top_k": 3}, ["leave it out: the fields are rows and explain"]),
+        (
+            {"rows": [ROW], "top_k": 3, "explian": True},
+            [
+                "top_k: no such field; the fields are rows and explain: leave it out",
+                "explian: no such field; the fields are rows and explain: write explain",
+            ],
+        ),
         (
             {"row": [ROW]},
-            ['send {"rows": [{"text": "...", "model_config": "...", "2024 \u00f1": "..."}]}', "write rows"],
+            [
+                'rows: is missing: send {"rows": [{"text": "...", "model_config": "...", "2024 \u00f1": "..."}]}',
+                "row: no such field; the fields are rows and explain: write rows",
+            ],
         ),
         (
             {"rows": [{"text": "x"}]},
-            ["every row needs 'text', 'model_config', '2024 \u00f1'; null cells may leave it unlabelled"],
+            [
+                "rows[0]: lacks 'model_config', '2024 \u00f1': "
+                "every row needs 'text', 'model_config', '2024 \u00f1'; null cells may leave it unlabelled"
+            ],
         ),
-        ({"rows": [ROW] * 4, "explain": 1}, ["send at most 3 rows in one request", "true or false"]),
+        (
+            {"rows": [ROW] * 4, "explain": 1},
+            [
+                "rows: has 4 rows, more than 3: send at most 3 rows in one request",
+                "explain: is neither true nor false: send true or false",
+            ],
+        ),
+        (
+            {"rows": []},
+            [
+                "rows: has no rows; a request has at least 1: "
+                'send {"rows": [{"text": "...", "model_config": "...", "2024 \u00f1": "..."}]}'
+            ],
+        ),
     ],
 )
-def test_a_wrong_field_is_named_with_what_to_send(sent: object, remedies: list[str]) -> None:
+def test_a_wrong_field_is_named_with_what_to_send(sent: object, answers: list[str]) -> None:
     with pytest.raises(ValidationError) as caught:
         body().model_validate(sent)
-    assert [wrong_field(dict(each), tuple(ROW)).remedy for each in caught.value.errors()] == remedies
+    details = [wrong_field(dict(each), tuple(ROW)) for each in caught.value.errors()]
+    assert [f"{each.where}: {each.problem}: {each.remedy}" for each in details] == answers
+
+
+def test_a_body_that_is_no_object_is_named_as_the_body() -> None:
+    wrong = {"type": "model_attributes_type", "loc": ("body",), "msg": "Input should be a valid dictionary"}
+    detail = wrong_field(wrong, ("text",))
+    assert (detail.where, detail.problem) == ("", "the body is not a JSON object")
+    assert wrong_field({**wrong, "type": "missing"}, ("text",)).problem == "the body is missing"
 
 
 def test_the_fields_are_those_of_a_body() -> None:

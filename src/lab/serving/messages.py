@@ -25,7 +25,7 @@ PROBLEMS = {
     "list_type": "is not a list of rows",
     "bool_type": "is neither true nor false",
     "too_short": "has no rows; a request has at least 1",
-    "model_attributes_type": "the body is not a JSON object",
+    "model_attributes_type": "is not a JSON object",
 }
 """What is wrong with a body, by the type of pydantic's error."""
 TYPES = {"text": "string", "number": "number", "whole number": "integer", "yes or no": "boolean"}
@@ -124,16 +124,17 @@ def wrong_field(error: Mapping[str, Any], needed: Sequence[str]) -> Detail:
     where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
     return Detail(
         where=where.encode("utf-8", "replace").decode(),
-        problem=_problem(str(error["type"]), error),
+        problem=_problem(str(error["type"]), parts, error),
         remedy=_remedy(str(error["type"]), parts, error.get("ctx") or {}, needed),
     )
 
 
-def _problem(kind: str, error: Mapping[str, Any]) -> str:
+def _problem(kind: str, parts: Sequence[object], error: Mapping[str, Any]) -> str:
     """The words of a mistake that pydantic detected; those of `_checked` are words already."""
     if kind == "too_long":
         return f"has {error['ctx']['actual_length']} rows, more than {error['ctx']['max_length']}"
-    return PROBLEMS.get(kind, str(error["msg"]))
+    words = PROBLEMS.get(kind, str(error["msg"]))
+    return words if parts else f"the body {words}"
 
 
 def _remedy(kind: str, parts: Sequence[object], limits: Mapping[str, Any], needed: Sequence[str]) -> str:
