@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 import torch
 
+from lab.core.batches import FlatIds
+from lab.models.text import ngram
 from lab.models.text.ngram import NgramEncoder, NgramTokenizer, folded, occurrences
 
 
@@ -125,6 +127,17 @@ def test_ngrams_are_dropped_in_training_and_not_when_frozen(fitted: Any, batch: 
 
 def test_two_processes_count_what_one_counts(fitted: Any, shipped: Callable[..., Any], texts: Any) -> None:
     one, batches = fitted(), [[text] for batch in texts() for text in batch]
-    halves = [lambda part=part: iter(batches[part::2]) for part in range(2)]
+    encoded = [one.encode_flat(batch, 100) for batch in batches]
+    halves = [lambda part=part: iter(encoded[part::2]) for part in range(2)]
     two = NgramTokenizer.fitted_by_two(shipped("ngram", buckets=4096), halves)
+    assert np.array_equal(two.idf, one.idf)
     assert two.fingerprint() == one.fingerprint()
+    assert np.array_equal(NgramTokenizer.fitted_to_ids(shipped("ngram", buckets=4096), encoded).idf, one.idf)
+
+
+def test_narrow_and_wide_numbers_count_the_same() -> None:
+    encoded = FlatIds.of([[3, 1, 3], [], [1], [5, 5, 2]] * 750)
+    for num_ids in (6, 2**20):  # the second needs 64 bits for its pairs of text and id
+        counts = ngram._texts_with_id(encoded, num_ids)
+        assert counts[:6].tolist() == [0, 1500, 750, 750, 0, 750]
+        assert counts.sum() == 3750

@@ -10,6 +10,7 @@ from lab.config.check import check
 from lab.config.schema import Encoder, Ngram
 from lab.core.batches import Tokenizer
 from lab.core.record.run_folder import RunFolder
+from lab.models.text.ngram import NgramTokenizer
 from lab.training.build import tokenizer
 from lab.training.build.tokenizer import build_tokenizer
 
@@ -49,6 +50,11 @@ def test_a_second_run_reads_no_text(tmp_path: Path, words: list[str]) -> None:
     plain = build_tokenizer(model(*words), Stream())
     assert result.fingerprint() == same.fingerprint() == plain.fingerprint()
     assert result.encode(TEXTS, 20) == same.encode(TEXTS, 20) == plain.encode(TEXTS, 20)
+    if isinstance(plain, NgramTokenizer):
+        assert isinstance(result, NgramTokenizer)
+        assert isinstance(same, NgramTokenizer)
+        assert (result.idf == same.idf).all()
+        assert (result.idf == plain.idf).all()
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,14 @@ from lab.data.dataloader import TokenRows, Width
 from lab.data.datamodule import DataModule
 from lab.data.progress_lines import ticker
 from lab.data.text.corpus import Corpus
-from lab.data.text.token_cache import full_lengths, tokenise
+from lab.data.text.token_cache import Tokens, full_lengths, tokenise
 
 
 class TextDataModule(DataModule[TokenRows]):
     """The three splits of a corpus of labelled texts.
 
-    accumulation: epoch -> micro-batches per optimizer step. Raises RequestError if `data.max_length` is more than the
+    accumulation: epoch -> micro-batches per optimizer step. train: the ids of the training texts, where they are known
+    already. Raises RequestError if `data.max_length` is more than the
     model can read, or if `data.max_tokens` is less than one text.
     """
 
@@ -38,11 +39,12 @@ class TextDataModule(DataModule[TokenRows]):
         accumulation: Callable[[int], int],
         seed: int,
         pin_memory: bool,
+        train: Tokens | None = None,
     ) -> None:
         super().__init__(corpus.name, corpus.fingerprint, config, accumulation, seed, pin_memory)
         self.corpus, self.tokenizer, self.cache = corpus, tokenizer, cache
         self.cache_folder = Path(cache.dir).expanduser()
-        self.max_tokens = config.max_tokens
+        self.max_tokens, self._train = config.max_tokens, train
         texts = corpus.splits["train"].texts
         key = f"{corpus.fingerprint}/train"
         lengths = full_lengths(texts, tokenizer, self.cache_folder, key, ticker("measuring train", len(texts)))
@@ -73,9 +75,11 @@ class TextDataModule(DataModule[TokenRows]):
 
     def make_rows(self, split: str) -> TokenRows:
         rows, key = self.corpus.splits[split], f"{self.corpus.fingerprint}/{split}"
-        progress = ticker(f"tokenising {split}", len(rows.texts))
         longest = self.spec.max_length if split == "train" else self.windows.longest
-        tokens = tokenise(rows.texts, self.tokenizer, longest, self.cache_folder, key, progress)
+        tokens = self._train if split == "train" else None
+        if tokens is None:
+            progress = ticker(f"tokenising {split}", len(rows.texts))
+            tokens = tokenise(rows.texts, self.tokenizer, longest, self.cache_folder, key, progress)
         # a budget of tokens counts padding, and a bag of words has none
         fixed = self.max_tokens is not None or self.tokenizer.unit != "tokens"
         width = Width() if fixed else Width(self.width_multiple, max(longest, self.tokenizer.longest))

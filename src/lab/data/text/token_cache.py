@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lab.core.batches import Ids, Tokenizer
+from lab.core.batches import FlatIds, Ids, Tokenizer
 from lab.core.processes.background import halved, is_possible
 from lab.data.cache.store import make_entry
 from lab.data.text.corpus import Texts
@@ -43,6 +43,10 @@ class Tokens:
 
     def __getitem__(self, row: int) -> Ids:
         return self.values[self.offsets[row] : self.offsets[row + 1]]
+
+    def flat(self, first: int, last: int) -> FlatIds:
+        """The ids of the rows `first` to `last` - 1 as one array, without a copy."""
+        return FlatIds(self.values[self.offsets[first] : self.offsets[last]], np.diff(self.offsets[first : last + 1]))
 
     def counts(self, size: int) -> npt.NDArray[np.int64]:
         """How often each of `size` ids occurs, (size,). Computed once: a million long texts take a second."""

@@ -5,6 +5,7 @@ that fewer than `min_texts` training texts have are dropped, and the others are 
 buckets, so that the weights of a model have one column per n-gram that occurs. Words come before characters.
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -89,7 +90,8 @@ class SparseNgramTokenizer:
 
     def fingerprint(self) -> str:
         """Hex digest that changes whenever the output of `encode` does."""
-        return f"{KIND}-{self.hashed.fingerprint()}"
+        known = self.hashed.fingerprint().encode() + self.hashed.idf.tobytes()  # the weights say which ids occur
+        return f"{KIND}-{hashlib.sha256(known).hexdigest()}"
 
     def save(self, folder: Path) -> None:
         """Write the files from which `load` restores this tokenizer."""

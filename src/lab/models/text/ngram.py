@@ -68,17 +68,28 @@ class NgramTokenizer:
         self._hashed = HashedNgrams(NgramSizes(words, chars), buckets, self.num_word_ids)
 
     @classmethod
-    def fitted(cls, model: Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
-        """A tokenizer with weights from training texts: ln((1 + texts) / (1 + texts with the id)) + 1."""
-        return cls._weighted(model, *cls._counted(model, texts))
+    def unweighted(cls, model: Ngram) -> "NgramTokenizer":
+        """A tokenizer that gives ids before there are weights: all are 1."""
+        return cls(model.buckets, model.word_ngrams, model.char_ngrams, np.ones(model.buckets + 1, np.float32))
 
     @classmethod
-    def fitted_by_two(cls, model: Ngram, halves: Sequence[Callable[[], Iterable[list[str]]]]) -> "NgramTokenizer":
-        """As `fitted`, in two processes. halves: each begins to stream batches of one half of the texts."""
+    def fitted(cls, model: Ngram, texts: Iterable[list[str]]) -> "NgramTokenizer":
+        """A tokenizer with weights from training texts: ln((1 + texts) / (1 + texts with the id)) + 1."""
+        ids = cls.unweighted(model)
+        return cls.fitted_to_ids(model, (ids.encode_flat(batch, LONGEST) for batch in texts))
+
+    @classmethod
+    def fitted_to_ids(cls, model: Ngram, encoded: Iterable[FlatIds]) -> "NgramTokenizer":
+        """As `fitted`, from the ids of all n-grams of the texts."""
+        return cls._weighted(model, *_counted(encoded, model.buckets + 1))
+
+    @classmethod
+    def fitted_by_two(cls, model: Ngram, halves: Sequence[Callable[[], Iterable[FlatIds]]]) -> "NgramTokenizer":
+        """As `fitted_to_ids`, in two processes. halves: each begins to stream the ids of one half of the texts."""
         done: list[tuple[int, npt.NDArray[np.int64]]] = []
 
         def count(turn: int) -> None:
-            num_texts, num_with_id = cls._counted(model, halves[turn]())
+            num_texts, num_with_id = _counted(halves[turn](), model.buckets + 1)
             np.save(folder / f"{turn}.npy", np.append(num_with_id, num_texts))
 
         with TemporaryDirectory() as temporary:
@@ -88,18 +99,6 @@ class NgramTokenizer:
                 found = np.load(folder / f"{turn}.npy")
                 done.append((int(found[-1]), found[:-1]))
         return cls._weighted(model, sum(num for num, _ in done), done[0][1] + done[1][1])
-
-    @classmethod
-    def _counted(cls, model: Ngram, texts: Iterable[list[str]]) -> tuple[int, npt.NDArray[np.int64]]:
-        """The number of texts, and of texts with each id."""
-        num_with_id = np.zeros(model.buckets + 1, dtype=np.int64)
-        unfitted = np.ones(model.buckets + 1, dtype=np.float32)
-        tokenizer = cls(model.buckets, model.word_ngrams, model.char_ngrams, unfitted)
-        num_texts = 0
-        for batch in texts:
-            num_texts += len(batch)
-            num_with_id += _texts_with_id(tokenizer.encode_flat(batch, LONGEST), model.buckets + 1)
-        return num_texts, num_with_id
 
     @classmethod
     def _weighted(cls, model: Ngram, num_texts: int, num_with_id: npt.NDArray[np.int64]) -> "NgramTokenizer":
@@ -138,8 +137,8 @@ class NgramTokenizer:
         return [(origin[start], origin[end - 1] + 1) for start, end in spans]
 
     def fingerprint(self) -> str:
-        """SHA-256 of the settings and the IDF weights; it changes whenever the output of `encode` does."""
-        return hashlib.sha256(json.dumps(self._description()).encode() + self.idf.tobytes()).hexdigest()
+        """SHA-256 of the settings, which alone decide the ids: the weights do not."""
+        return hashlib.sha256(json.dumps(self._description()).encode()).hexdigest()
 
     def save(self, folder: Path, more: Mapping[str, Any] | None = None) -> None:
         """Write the IDF weights and the description from which `load` restores this tokenizer. more: what a tokenizer
@@ -178,9 +177,20 @@ class NgramTokenizer:
         return self.__dict__ | {"_hashed": HashedNgrams(self._hashed.sizes, self.buckets, self.num_word_ids)}
 
 
+def _counted(encoded: Iterable[FlatIds], num_ids: int) -> tuple[int, npt.NDArray[np.int64]]:
+    """The number of texts, and of texts with each id, (num_ids,)."""
+    num_texts, num_with_id = 0, np.zeros(num_ids, np.int64)
+    for batch in encoded:
+        num_texts += len(batch.lengths)
+        num_with_id += _texts_with_id(batch, num_ids)
+    return num_texts, num_with_id
+
+
 def _texts_with_id(encoded: FlatIds, num_ids: int) -> npt.NDArray[np.int64]:
     """The number of texts that have each id, (num_ids,)."""
-    of_text = np.repeat(np.arange(len(encoded.lengths), dtype=np.int64) * num_ids, encoded.lengths)
+    num_texts = len(encoded.lengths)
+    kind = np.dtype(np.int32 if num_texts * num_ids < 2**31 else np.int64)  # the narrow ones are sorted faster
+    of_text = np.repeat(np.arange(num_texts, dtype=kind) * num_ids, encoded.lengths)
     pairs = np.sort(of_text + encoded.ids)
     first = np.concatenate([pairs[:1] >= 0, pairs[1:] != pairs[:-1]])
     return np.bincount(pairs[first] % num_ids, minlength=num_ids)

@@ -6,7 +6,7 @@ reads all texts twice, half a minute for a million.
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from lab.config.schema import Encoder, Linear, Ngram, TextEncoderSettings
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError
 from lab.core.files import Unreadable, read_json
-from lab.core.processes.background import is_possible
 from lab.core.record.run_folder import RunFolder
 from lab.data.cache.store import make_entry
 from lab.models.linear.tokenizer import NgramSettings, SparseNgramTokenizer
@@ -24,7 +23,6 @@ from lab.models.text.interfaces import TOKENIZER_FILE
 from lab.models.text.ngram import NgramTokenizer
 from lab.models.text.subword_tokenizer import SubwordTokenizer, learned, longest_input, pretrained
 
-Halves = Sequence[Callable[[], Iterator[list[str]]]]
 FORMAT = 2
 """Version of the cache entries; raise it when the same texts and settings give another vocabulary."""
 
@@ -44,12 +42,12 @@ def get_tokenizer(
     cache: Path,
     folder: RunFolder,
     fresh: bool,
-    halves: Halves = (),
+    learn: Callable[[], Tokenizer] | None = None,
 ) -> Tokenizer:
     """The tokenizer of a run; a learned one is read from the cache if it is there.
 
     texts: streams batches of training texts; texts_key: changes whenever they change; fresh: a new run, otherwise the
-    tokenizer is loaded from `folder`; halves: each streams one half of the texts, where these are many.
+    tokenizer is loaded from `folder`; learn: learns the same as `build_tokenizer` in less time.
 
     Raises RequestError as `build_tokenizer` and `load_tokenizer` do.
     """
@@ -60,22 +58,19 @@ def get_tokenizer(
     settings = model.model_dump(mode="json", include=_vocabulary_settings(model))
     key = json.dumps([FORMAT, tokenizers.__version__, texts_key, model.kind, settings])
     entry = cache / "tokens" / f"vocabulary-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-    make_entry(entry, lambda partial: build_tokenizer(model, texts, halves).save(partial))
+    make_entry(entry, lambda partial: (learn() if learn else build_tokenizer(model, texts)).save(partial))
     return load_tokenizer(entry)
 
 
 def build_tokenizer(
-    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]], halves: Halves = ()
+    model: Encoder | Ngram | Linear | TextEncoderSettings, texts: Callable[[], Iterator[list[str]]]
 ) -> Tokenizer:
     """A tokenizer of pretrained weights, or one learned from the training texts.
 
-    texts: streams batches of training texts; it is called at most twice, and only to learn; halves: each streams
-    one half of them, for two processes. Raises RequestError as `lab.models.text.weights.locate` does, before any text
-    is read.
+    texts: streams batches of training texts; it is called at most twice, and only to learn. Raises RequestError as
+    `lab.models.text.weights.locate` does, before any text is read.
     """
     if isinstance(model, Ngram):
-        if halves and is_possible():
-            return NgramTokenizer.fitted_by_two(model, halves)
         return NgramTokenizer.fitted(model, texts())
     if isinstance(model, Linear):
         ngrams = NgramSettings(model.buckets, model.word_ngrams, model.char_ngrams, model.min_texts)

@@ -6,7 +6,6 @@ resumed or tested run, or a loaded model, is built from that folder.
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.config.schema import Config, Labelled, Linear
+from lab.config.schema import Config, Labelled, Linear, Ngram
 from lab.core.batches import HeadSpec, TextSpec, TextWindows
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
@@ -22,7 +21,6 @@ from lab.core.reference.content import Reference
 from lab.data.text.corpus import load
 from lab.data.text.datamodule import TextDataModule
 from lab.data.text.streaming.datamodule import StreamedTextDataModule
-from lab.data.text.token_cache import HALVED, halves_of
 from lab.models.classifier import Logits, predictions
 from lab.models.text.interfaces import BagEncoder, TextEncoder
 from lab.models.text.multitask_classifier import MultitaskTextClassifier
@@ -30,6 +28,7 @@ from lab.training.baselines.base import Baseline, SplitRows
 from lab.training.baselines.fitted import SimpleModel
 from lab.training.baselines.label_rules import majority
 from lab.training.baselines.texts import linear_model
+from lab.training.build.counted_ngrams import CountedNgrams
 from lab.training.build.linear_model import linear_text_classifier
 from lab.training.build.text_encoder import TextModel, own_head, text_encoder
 from lab.training.build.tokenizer import get_tokenizer, load_tokenizer
@@ -66,12 +65,15 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         for note in corpus.notes:
             log.info("%s", note)
         texts, key = corpus.splits["train"].texts, f"{corpus.fingerprint}/train"
-        parts = halves_of(texts) if len(texts) >= HALVED else ()
-        halves = [partial(part.batches, 1000) for part in parts]
-        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, halves)
+        counted = None
+        if isinstance(config.model, Ngram):
+            counted = CountedNgrams(config.model, texts, key, config.data.max_length, cache)
+        learn = None if counted is None else counted.tokenizer
+        tokenizer = get_tokenizer(config.model, lambda: texts.batches(1000), key, cache, folder, fresh, learn)
         accumulation = accumulation_schedule(config)
         module = TextDataModule if corpus.stream is None else StreamedTextDataModule
-        data = module(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory)
+        known = None if counted is None else counted.tokens
+        data = module(corpus, tokenizer, config.data, config.cache, accumulation, config.seed, pin_memory, known)
         check_metrics(config, metric_names(corpus.heads, config.metrics.extra))
         _check_head(config, corpus.heads)
         if fresh:
