@@ -98,7 +98,6 @@ TECHNIQUES: Mapping[str, Technique] = {
     "label smoothing 0.1": Technique(("loss.label_smoothing=0.1",), BAGS),
     "no label smoothing": Technique(("loss.label_smoothing=0",), ENCODERS),
     "uncertainty weighting": Technique(("loss.head_weighting=uncertainty",), TEXTS),
-    "sublinear counts": Technique(("model.counts=log",), BAGS),
     "dropout 0.3": Technique(("model.dropout=0.3",)),
     "mean pooling": Technique(("model.pooling=mean",), ENCODERS),
     "attention pooling": Technique(("model.pooling=attention",), ENCODERS),

@@ -265,7 +265,6 @@ model.head=transformers data=qa_demo
 model.head=transformers model.base=linear data=csv data.path=a.csv data.text=[t] data.labels=[l]
 model=ngram model.head=transformers
 model=ngram model.buckets=1
-model=ngram model.counts=sublinear
 model=ngram model.buckets=0
 model=ngram model.char_ngrams=[5,2]
 model=ngram model.word_ngrams=[3,1]

@@ -53,7 +53,7 @@ RUNS = {
 }  # fmt: skip
 RUNS["adapted_questions"] = [*RUNS["questions"], "peft=lora", "peft.r=2"]
 RUNS["lags"] = [*RUNS["series"][:-2], "model=logistic_lags"]
-RUNS["ngram_on_base"] = [*RUNS["ngram"], "model.base=linear", "model.buckets=256", "model.counts=log"]
+RUNS["ngram_on_base"] = [*RUNS["ngram"], "model.base=linear", "model.buckets=256"]
 RUNS["windows"] = [*RUNS["encoder"], "data.max_length=6", "data.max_windows=3"]
 RUNS["encoder_on_base"] = [*RUNS["encoder"], "model.base=linear"]
 RUNS["net"] = [*RUNS["series"][:-2], "model=inception_time", "model.depth=1", "model.filters=4", "model.bottleneck=4"]

@@ -33,18 +33,12 @@ def test_a_pooling_of_a_plugin_is_one_once_it_is_registered(monkeypatch: pytest.
 
 def test_the_settings_of_ngrams_are_valid_and_their_limits_are_checked() -> None:
     assert Ngram.model_validate(settings("ngram")).kind == "ngram"
-    wrong = settings("ngram", buckets=2**31, word_ngrams=[0, 2], counts="sublinear", ngram_dropout=1.0, pooling="mean")
+    wrong = settings("ngram", buckets=2**31, word_ngrams=[0, 2], ngram_dropout=1.0, pooling="mean")
     with pytest.raises(ValidationError) as refused:
         Ngram.model_validate(wrong)
     assert {each["loc"][0] for each in refused.value.errors()} == {
-        "buckets", "word_ngrams", "counts", "ngram_dropout", "pooling",
+        "buckets", "word_ngrams", "ngram_dropout", "pooling",
     }  # fmt: skip
-
-
-def test_runs_from_before_the_setting_count_each_occurrence() -> None:
-    older = settings("ngram")
-    del older["counts"]
-    assert Ngram.model_validate(older).counts == "raw"
 
 
 def test_an_encoder_refuses_an_unknown_pooling_and_a_share_of_one() -> None:

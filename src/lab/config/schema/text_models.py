@@ -108,8 +108,6 @@ class Ngram(Model):
     """Shortest and longest word n-gram."""
     char_ngrams: tuple[Length, Length] | None
     """Shortest and longest character n-gram inside word boundaries; null: none."""
-    counts: Literal["raw", "log"] = "raw"
-    """What an n-gram that a text has n times counts: raw: n; log: 1 + ln(n)."""
     ngram_dropout: Share
     """Share of a text's n-grams left out in training, drawn again for each batch."""
     dropout: Share

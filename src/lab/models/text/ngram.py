@@ -3,10 +3,9 @@
 The vector of a text is the sum of the learned vectors of its n-grams, each times its inverse document frequency, as in
 TF-IDF with a linear classifier (hashed table: fastText, arXiv 1607.01759). Words and characters have half of the table
 each, and the weights of each half are scaled to unit length; otherwise the many characters would outweigh the words.
-An n-gram that no training text has gets weight 0. One that a text has n times counts n or 1 + ln(n) times (sublinear
-term frequency: Manning, Raghavan and Schuetze 2008, Introduction to Information Retrieval, 6.4.1). In training, a
-random share of the n-grams is dropped against overfitting on rare n-grams. The ids of texts are computed by
-`lab.models.text.ngram_ids`.
+An n-gram that no training text has gets weight 0. One that a text has n times counts n times; for
+`model=linear` 1 + ln(n) times, which did not help this model (LOG.md, 2026-11-29). In training, a random share of the
+n-grams is dropped against overfitting on rare n-grams. The ids of texts are computed by `lab.models.text.ngram_ids`.
 """
 
 import hashlib
@@ -257,7 +256,7 @@ class NgramEncoder(BagEncoder):
 @TEXT_ENCODERS.register(KIND)
 def ngram_encoder(model: Ngram, tokenizer: NgramTokenizer) -> NgramEncoder:
     """A new encoder of random weights."""
-    return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout, model.counts == "log")
+    return NgramEncoder(model.dimension, tokenizer, model.ngram_dropout)
 
 
 def occurrences(ids: Tensor) -> Tensor:
