@@ -18,7 +18,7 @@ from lab.models.peft.merge import HEADS, WEIGHTS, write_merged
 from lab.models.text.transformer import misfits, quietly
 
 ENCODER_ONLY = (
-    "transformers loads the encoder only (AutoModel), because heads of lab are none of its own; "
+    "transformers loads the encoder only (AutoModel), because it has no class for heads of lab; "
     f"{HEADS} has the heads, and load_classifier.py shows how to use them"
 )
 
