@@ -36,7 +36,8 @@ FOLDS = 4
 class Prepared:
     """A data set of the benchmark.
 
-    source: the set of benchmarks.truth whose files it has, None for the generator; changes: overrides after its own.
+    source: the set of benchmarks.truth whose files it has, None for the generator that `changes` name first; changes:
+    overrides after its own.
     """
 
     name: str
@@ -48,8 +49,8 @@ class Prepared:
 
 
 DATA = (
-    Prepared("reports", "texts", "f1_macro", None, ("data.num_rows=3000", "data.split.val=0.4", "data.split.test=0.2",
-             "data.generator_seed=1", "data.leaks.action=off")),
+    Prepared("reports", "texts", "f1_macro", None, ("data=maintenance", "data.num_rows=3000", "data.split.val=0.4",
+             "data.split.test=0.2", "data.generator_seed=1", "data.leaks.action=off")),
     Prepared("banking77", "texts", "f1_macro", "banking77, 3000 rows", ("data.split.val=0.25",
              "data.max_rows.train=1500", "data.max_rows.val=1000")),
     Prepared("FaQuAD", "texts", "f1_macro", "FaQuAD documents", (f"data.split.folds={FOLDS}",), folds=True),
@@ -58,6 +59,9 @@ DATA = (
     Prepared("20 newsgroups", "texts", "f1_macro", "20 newsgroups, 3000 rows"),
     Prepared("Cajamarca", "series", "mcc", "Cajamarca, rain tomorrow"),
     Prepared("Seattle", "series", "mcc", "Seattle, rain tomorrow"),
+    Prepared("airports", "series", "mcc", "New York airports, rain in 3 h", ("data.max_rows.train=6000",
+             "data.split={val_from: '2013-06-01', test_from: '2013-08-01'}")),
+    Prepared("rainfall", "series", "mcc", None, ("data=rainfall", "data.generator_seed=1", "data.split.val=0.25")),
 )  # fmt: skip
 MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "texts": {
@@ -163,7 +167,7 @@ def _overrides(data: Prepared, options: argparse.Namespace) -> list[str] | None:
     if options.sets and not any(text in data.name for text in options.sets):
         return None
     if data.source is None:
-        return ["data=maintenance", *data.changes]
+        return list(data.changes)
     try:
         source = next(each for each in SETS if each.name == data.source)
         return [*source.prepare(options.prepared, options.data), *data.changes]

@@ -169,11 +169,13 @@ class SeriesSpec:
     """The data for a model of series: heads, channels of an input, and its longest window in time steps.
 
     channels: names (C), including those that mark missing values. Nets that read patches pad to their own multiple.
+    past_labels: place of the channel with the class of each past step (0 or 1), None without one.
     """
 
     heads: tuple[HeadSpec, ...]
     channels: tuple[str, ...]
     length: int
+    past_labels: int | None = None
 
 
 @dataclass

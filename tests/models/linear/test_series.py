@@ -1,5 +1,6 @@
 """Linear models of windows: features are what they say, missing values are allowed, a saved model is the same."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -9,14 +10,9 @@ from sklearn.linear_model import LogisticRegression
 from lab.core.batches import MISSING
 from lab.core.files import Unreadable
 from lab.models.linear.files import DESCRIPTION, WEIGHTS
-from lab.models.linear.series import (
-    LOGISTIC,
-    Kind,
-    SeriesLinear,
-    lag_features,
-    window_statistics,
-)
+from lab.models.linear.series import LOGISTIC, Kind, SeriesLinear
 from lab.models.linear.solver import Choice, Rows
+from lab.models.linear.window_features import lag_features, window_statistics
 
 
 def windows(num: int, seed: int, gaps: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -94,6 +90,40 @@ def test_constant_channels_one_class_and_no_values_do_not_fail(kind: Kind) -> No
     assert np.isfinite(model.logits(values, observed)).all()
     some = SeriesLinear.fit(kind, features(kind, values, observed), labels, 3, 2)
     assert np.isfinite(some.logits(values, observed)).all()
+
+
+def spells(num: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Lag tables of 12 steps of a class; the label is 1 where exactly the newest two of them are 1, mostly."""
+    random = np.random.default_rng(seed)
+    classes = (random.random((num, 12)) < 0.5).astype(np.float32)
+    spell = (classes[:, 0] == 1) & (classes[:, 1] == 1) & (classes[:, 2] == 0)
+    return classes, np.where(random.random(num) < 0.9, spell, ~spell).astype(np.int64)
+
+
+def test_class_history_is_read_and_saved(tmp_path: Path) -> None:
+    train, val, (classes, _) = spells(600, 0), spells(300, 1), spells(300, 2)
+    alone = SeriesLinear.fit("lags", *train, 2, 1, val)
+    model = SeriesLinear.fit("lags", *train, 2, 1, val, past_labels=0)
+    assert (alone.history, model.history) == (0, 8)
+    assert len(model.centre) == len(alone.centre) + 8
+    assert model.used_lags in (1, 2, 3, 7, 12)
+    model.save(tmp_path)
+    loaded = SeriesLinear.load(tmp_path)
+    assert (loaded.scored(classes) == model.scored(classes)).all()
+    described = json.loads((tmp_path / DESCRIPTION).read_text())
+    (tmp_path / DESCRIPTION).write_text(json.dumps(described | {"num_lags": 5}))
+    with pytest.raises(Unreadable):
+        SeriesLinear.load(tmp_path)
+
+
+def test_the_file_of_an_older_version_has_lags_alone(tmp_path: Path) -> None:
+    classes, labels = spells(200, 0)
+    model = SeriesLinear.fit("lags", classes, labels, 2, 1)
+    model.save(tmp_path)
+    described = json.loads((tmp_path / DESCRIPTION).read_text())
+    del described["past_labels"]
+    (tmp_path / DESCRIPTION).write_text(json.dumps(described))
+    assert (SeriesLinear.load(tmp_path).scored(classes) == model.scored(classes)).all()
 
 
 @pytest.mark.parametrize("kind", ["lags", "statistics"])

@@ -1,5 +1,6 @@
 """`model=logistic_lags` in one pass: it is the logistic regression of `lab.models.linear.series`, in torch."""
 
+from dataclasses import replace
 from typing import Any
 
 import lightning.pytorch as pl
@@ -11,7 +12,9 @@ from torch.utils.data import DataLoader
 from lab.config import schema
 from lab.core.batches import HeadSpec, SeriesBatch, SeriesSpec
 from lab.core.errors import RequestError
-from lab.models.linear.series import SeriesLinear, lag_features
+from lab.models.linear.class_history import width_of
+from lab.models.linear.series import SeriesLinear
+from lab.models.linear.window_features import lag_features
 from lab.models.series.logistic_lags import LagClassifier, LagNet, classifier
 
 pytestmark = pytest.mark.filterwarnings(
@@ -41,6 +44,10 @@ def made(shipped: Any, training: Any) -> Any:
     return make
 
 
+def made_without_past(shipped: Any, training: Any) -> LagClassifier:
+    return classifier(shipped("logistic_lags"), LOSS, SPEC, training())
+
+
 def fitted(model: LagClassifier, train: SeriesBatch, val: SeriesBatch) -> LagClassifier:
     trainer = pl.Trainer(
         max_epochs=1, logger=False, enable_checkpointing=False, enable_progress_bar=False, accelerator="cpu",
@@ -51,20 +58,41 @@ def fitted(model: LagClassifier, train: SeriesBatch, val: SeriesBatch) -> LagCla
     return model.eval()
 
 
+@pytest.mark.parametrize("past_labels", [None, 1])
 @pytest.mark.parametrize("gaps", [False, True])
-def test_it_is_the_logistic_regression_on_lags(made: Any, gaps: bool) -> None:
+def test_it_is_the_logistic_regression_on_lags(
+    shipped: Any, training: Any, gaps: bool, past_labels: int | None
+) -> None:
     train, val, new = batch(80, 0, gaps), batch(40, 1, gaps), batch(20, 2, gaps)
-    model = fitted(made(), train, val)
+    if past_labels is not None:
+        for each in (train, val, new):
+            each.values[:, :, past_labels] = (each.values[:, :, past_labels] > 5).float()
+    spec = replace(SPEC, past_labels=past_labels)
+    model = fitted(classifier(shipped("logistic_lags"), LOSS, spec, training()), train, val)
     features = [lag_features(each.values.numpy(), each.observed.numpy(), 10) for each in (train, val)]
     labels = [each.labels["class"].numpy() for each in (train, val)]
-    reference = SeriesLinear.fit("lags", features[0], labels[0], 2, 2, (features[1], labels[1]), seed=3)
+    reference = SeriesLinear.fit(
+        "lags", features[0], labels[0], 2, 2, (features[1], labels[1]), seed=3, past_labels=past_labels
+    )
     expected = reference.logits(new.values.numpy(), new.observed.numpy())
     with torch.no_grad():
         (logits,) = model(new)
     np.testing.assert_allclose(logits.numpy(), expected, atol=1e-4)
     assert (logits.argmax(1) == new.labels["class"]).float().mean() > 0.8
     assert model.choices[0, 0] == reference.head.choice.c
+    assert model.choices[0, 1] == reference.used_lags
     assert model.choices[0, 1] in (2, 3, 7)
+
+
+def test_a_run_of_an_older_version_has_lags_alone(shipped: Any, training: Any) -> None:
+    spec = replace(SPEC, past_labels=1)
+    old = classifier(shipped("logistic_lags", class_history=False), LOSS, spec, training())
+    new = classifier(shipped("logistic_lags"), LOSS, spec, training())
+    assert schema.LogisticLags.model_fields["class_history"].default is False
+    assert {name: tuple(each.shape) for name, each in old.state_dict().items()} == {
+        name: tuple(each.shape) for name, each in made_without_past(shipped, training).state_dict().items()
+    }
+    assert new.net.dimension - old.net.dimension == width_of(10)
 
 
 def test_the_choice_of_another_fit_is_kept_where_validation_rows_are_trained_on(made: Any) -> None:

@@ -136,3 +136,6 @@ class LogisticLags(SeriesNet):
     """Weight of a row's error beside the squared weights; null: chosen on validation rows, from .01 to 100."""
     lags: Width | None
     """Number of last values of each channel; null: chosen on validation rows from 1, 2, 3, 7, 14, 28 and 48."""
+    class_history: bool = False
+    """Whether shares of past classes (`data.past_labels`), and the steps that the newest one has lasted, are read
+    beside the last values; without past classes it has no effect. Runs of older versions lack it."""

@@ -100,7 +100,7 @@ class SeriesDataModule(DataModule[SeriesRows]):
         super().__init__(series.name, series.fingerprint, config, accumulation, seed, pin_memory)
         self.series = series
         longest = max(int(cut.lengths.max()) for cut in series.splits.values())
-        self.spec = SeriesSpec((series.head,), series.channels, longest)
+        self.spec = SeriesSpec((series.head,), series.channels, longest, series.past_labels)
 
     @property
     def facts(self) -> dict[str, object]:

@@ -36,7 +36,7 @@ class SeriesSet:
     columns that are data; past labels and calendar columns follow them. leave_one_out: whether `val` has the rows of
     `train`, which the model has to score without themselves. row_classes: (N,) class of each row of the panel under the
     rule of labels, `MISSING` where it was not observed; None without a rule. horizon: steps from a window's newest
-    sample to its label.
+    sample to its label. past_labels: place of the column of past labels, None without one.
     """
 
     name: str
@@ -53,6 +53,7 @@ class SeriesSet:
     leave_one_out: bool = False
     row_classes: windows.Codes | None = None
     horizon: int = 0
+    past_labels: int | None = None
 
 
 def load(data: Series, labelled: bool = True) -> SeriesSet:
@@ -156,9 +157,9 @@ def _finished(
     if data.scale == "standard":
         scaling = scaling_of(panel, train_rows)
         apply_scaling(panel, scaling)
-    timed, measured = isinstance(data, Windowed), panel.columns
+    timed, measured, past_labels = isinstance(data, Windowed), panel.columns, None
     if current is not None and isinstance(data, Windowed) and windows.has_past_labels(data):
-        panel = windows.with_past_labels(panel, current, data)
+        panel, past_labels = windows.with_past_labels(panel, current, data), len(measured)
     if isinstance(data, Windowed) and data.calendar:
         panel = with_calendar(panel, data)
     filling = data.missing_values if isinstance(data, Windowed) else None
@@ -178,7 +179,8 @@ def _finished(
         facts |= {"validation": f"fold {data.split.fold} of {data.split.folds}"}
         facts |= {"compared_as": _fingerprint(panel, pool, head, filling)}
     return SeriesSet(
-        name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured), leave_one_out
+        name, panel, splits, head, filling, channels, facts, tuple(notes), key, timed, len(measured), leave_one_out,
+        past_labels=past_labels,
     )  # fmt: skip
 
 

@@ -1,20 +1,22 @@
 """Linear models of windows: logistic regression on the last values, and ridge regression on statistics of the window.
 
-A missing value counts as the mean of the training rows, beside a column that says that it is missing where training
-rows lack any. Features are standardised. Shapes: N windows, T time steps, C channels, D features, K classes.
+Where the windows have the classes of past steps, logistic regression also reads their `class_history`. A missing value
+counts as the mean of the training rows, beside a column that says that it is missing where training rows lack any.
+Features are standardised. Shapes: N windows, T time steps, C channels, H columns of class history, D features, K
+classes.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from lab.core.files import Unreadable
 from lab.core.record.fields import count, keyed, number, optional, text
+from lab.models.linear.class_history import class_history, width_of
 from lab.models.linear.files import WEIGHTS, read_model, write_model
 from lab.models.linear.solver import (
     Choice,
@@ -29,9 +31,9 @@ from lab.models.linear.solver import (
     tempered,
     weights_by_class,
 )
+from lab.models.linear.window_features import Bools, lag_features, window_statistics
 from lab.models.series.ridge import ridge
 
-Bools = npt.NDArray[np.bool_]
 Kind = Literal["lags", "statistics"]
 LAGS = (1, 2, 3, 7, 14, 28, 48)
 """Numbers of last values that validation rows choose from."""
@@ -85,7 +87,8 @@ class SeriesLinear:
     """A fitted model: `logits(values, observed)`.
 
     num_lags: last values that are read (of `lags`); centre, spread: (D,) of the features without the missing columns;
-    masked: whether there are columns that say that a feature is missing.
+    masked: whether there are columns that say that a feature is missing; past_labels: the channel of past classes whose
+    history (H columns, before the lags) is read, too, None: lags alone.
     """
 
     kind: Kind
@@ -94,6 +97,7 @@ class SeriesLinear:
     spread: Floats
     masked: bool
     head: LinearHead
+    past_labels: int | None = None
 
     @classmethod
     def fit(
@@ -108,24 +112,40 @@ class SeriesLinear:
         lags: Sequence[int] = LAGS,
         class_weights: Floats | None = None,
         seed: int = 0,
+        past_labels: int | None = None,
     ) -> "SeriesLinear":
-        """A model of the `lag_features` or `window_statistics` (N, D) of training windows.
+        """A model of the `lag_features` or `window_statistics` of training windows, with the class history of the
+        channel `past_labels`, which statistics do not have.
 
         val: rows that choose C and the number of lags, and calibrate. With one class in training the logits are
         constant and the head has a note.
         """
-        centre, spread = _scale(features)
+        num_lags = features.shape[1] // max(1, num_channels)
+        past_labels = past_labels if kind == "lags" else None
+        centre, spread = _scale(_with_history(features, num_lags, past_labels))
         masked = bool(np.isnan(features).any())
-        model = cls(kind, features.shape[1] // max(1, num_channels), centre, spread, masked, _nothing(num_classes))
+        model = cls(kind, num_lags, centre, spread, masked, _nothing(num_classes), past_labels)
         train = Rows(model._standardised(features), labels)
         held_out = None if val is None else Rows(model._standardised(val[0]), val[1])
         if kind == "lags":
             width = num_channels * (2 if masked else 1)
-            columns = [width * num for num in lags if num <= model.num_lags] or [width * model.num_lags]
+            sizes = [num for num in lags if num <= num_lags] or [num_lags]
+            columns = [model.history + width * num for num in sizes]
             head = fit_head(train, held_out, num_classes, columns, penalties, class_weights, seed, LOGISTIC)
         else:
             head = _ridge_head(train, held_out, num_classes, class_weights)
-        return cls(kind, model.num_lags, centre, spread, masked, head)
+        return replace(model, head=head)
+
+    @property
+    def history(self) -> int:
+        """H, 0 without past classes."""
+        return 0 if self.past_labels is None else width_of(self.num_lags)
+
+    @property
+    def used_lags(self) -> int:
+        """Last values of each channel that have a weight."""
+        num_channels = (len(self.centre) - self.history) // self.num_lags
+        return (self.head.choice.num_columns - self.history) // (num_channels * (2 if self.masked else 1))
 
     def logits(self, values: Floats, observed: Bools) -> Floats:
         """(N, K) for windows (N, T, C), of which `observed` (N, T, C) says which values count."""
@@ -134,12 +154,12 @@ class SeriesLinear:
         return self.scored(window_statistics(values, observed))
 
     def scored(self, features: Floats) -> Floats:
-        """(N, K) for the features (N, D) of windows."""
+        """(N, K) for the `lag_features` or `window_statistics` of windows."""
         return self.head.logits(self._standardised(features))
 
     def out_of_fold_logits(self, features: Floats, labels: Labels, groups: Labels, seed: int = 0) -> Floats:
-        """(N, K) for the training features (N, D), each from a model of lags that was fitted without it and without
-        the rows of its group (N,)."""
+        """(N, K) for the `lag_features` of training windows, each from a model that was fitted without the window and
+        without the rows of its group (N,)."""
         assert self.kind == "lags", "a ridge has leave-one-out scores"
         if self.head.note is not None:
             return self.scored(features)
@@ -147,14 +167,16 @@ class SeriesLinear:
         return out_of_fold(rows, self.head, len(self.head.bias), groups, None, seed, LOGISTIC)
 
     def _standardised(self, features: Floats) -> Floats:
-        """(N, D), or (N, 2 D) with the missing columns, in groups of one lag."""
-        missing = np.isnan(features)
-        scaled = np.where(missing, 0.0, (features - self.centre) / self.spread).astype(np.float32)
+        """(N, D), or (N, 2 D - H) with the missing columns, in groups of one lag after the class history."""
+        every = _with_history(features, self.num_lags, self.past_labels)
+        missing = np.isnan(every)
+        scaled = np.where(missing, 0.0, (every - self.centre) / self.spread).astype(np.float32)
         if not self.masked:
             return scaled
         num_groups = self.num_lags if self.kind == "lags" else 1
-        parts = [each.reshape(len(features), num_groups, -1) for each in (scaled, missing.astype(np.float32))]
-        return np.concatenate(parts, axis=2).reshape(len(features), -1)
+        both = (scaled[:, self.history :], missing[:, self.history :].astype(np.float32))
+        pairs = np.concatenate([each.reshape(len(every), num_groups, -1) for each in both], axis=2)
+        return np.concatenate([scaled[:, : self.history], pairs.reshape(len(every), -1)], axis=1)
 
     def save(self, folder: Path) -> None:
         """Write weights and description into `folder`."""
@@ -163,6 +185,7 @@ class SeriesLinear:
         described = {
             "kind": self.kind, "num_lags": self.num_lags, "masked": int(self.masked), "c": choice.c,
             "num_columns": choice.num_columns, "note": self.head.note, "temperature": self.head.temperature,
+            "past_labels": self.past_labels,
         }  # fmt: skip
         write_model(folder, described, tensors)
 
@@ -170,48 +193,42 @@ class SeriesLinear:
     def load(cls, folder: Path) -> "SeriesLinear":
         """The model that `save` wrote. Raises Unreadable for other content, OSError for a missing file."""
         described, tensors = read_model(folder, _DESCRIBED)
-        if described["kind"] not in ("lags", "statistics") or not _fit_together(tensors, bool(described["masked"])):
-            raise Unreadable(folder / WEIGHTS, "has no weights of a linear model")
         choice = Choice(float(described["c"]), described["num_columns"])
+        if set(tensors) != {"weight", "bias", "centre", "spread"} or described["kind"] not in ("lags", "statistics"):
+            raise Unreadable(folder / WEIGHTS, "has no weights of a linear model")
         head = LinearHead(
             tensors["weight"], tensors["bias"], choice, described["note"], float(described["temperature"])
         )
-        masked = bool(described["masked"])
-        return cls(described["kind"], described["num_lags"], tensors["centre"], tensors["spread"], masked, head)
+        masked, place = bool(described["masked"]), described.get("past_labels")  # older versions have lags alone
+        model = cls(described["kind"], described["num_lags"], tensors["centre"], tensors["spread"], masked, head, place)
+        if not model._fits_together():
+            raise Unreadable(folder / WEIGHTS, "has no weights of a linear model")
+        return model
+
+    def _fits_together(self) -> bool:
+        arrays = (self.head.weight, self.head.bias, self.centre, self.spread)
+        num_columns = len(self.centre) + (len(self.centre) - self.history if self.masked else 0)
+        same_type = all(each.dtype == np.float32 for each in arrays)
+        fits = self.head.weight.shape == (len(self.head.bias), num_columns) and self.centre.shape == self.spread.shape
+        if self.past_labels is None:
+            return same_type and fits
+        num_channels, rest = divmod(len(self.centre) - self.history, max(1, self.num_lags))
+        return same_type and fits and not rest and self.past_labels < num_channels
 
 
 _DESCRIBED = keyed(
     "kind", "num_lags", "masked", "c", "num_columns", "note", "temperature", kind=text, num_lags=count, masked=count,
-    c=number, num_columns=count, note=optional(text), temperature=number,
+    c=number, num_columns=count, note=optional(text), temperature=number, past_labels=optional(count),
 )  # fmt: skip
 
 
-def lag_features(values: Floats, observed: Bools, num_lags: int) -> Floats:
-    """(N, num_lags C): the last values of each channel, newest first; NaN where missing or before the window."""
-    num_rows, length, num_channels = values.shape
-    kept = np.where(observed, values, np.nan)[:, ::-1][:, :num_lags]
-    padded = np.full((num_rows, num_lags, num_channels), np.nan, dtype=np.float32)
-    padded[:, : min(length, num_lags)] = kept
-    return padded.reshape(num_rows, -1)
-
-
-def window_statistics(values: Floats, observed: Bools) -> Floats:
-    """(N, 6 C): mean, deviation, least, largest, last value and slope per step of each channel; NaN without values."""
-    num = observed.sum(1)
-    counted, none = np.maximum(num, 1), num == 0
-    kept = np.where(observed, values, 0.0).astype(np.float64)
-    mean = kept.sum(1) / counted
-    centred = np.where(observed, values - mean[:, None], 0.0)
-    deviation = np.sqrt(np.square(centred).sum(1) / counted)
-    least = np.where(observed, values, np.inf).min(1)
-    largest = np.where(observed, values, -np.inf).max(1)
-    newest = observed.shape[1] - 1 - observed[:, ::-1].argmax(1)
-    last = np.take_along_axis(values, newest[:, None], axis=1)[:, 0]
-    steps = np.where(observed, np.arange(observed.shape[1])[None, :, None], 0.0)
-    from_middle = np.where(observed, steps - (steps.sum(1) / counted)[:, None], 0.0)
-    slope = (from_middle * centred).sum(1) / np.maximum(np.square(from_middle).sum(1), 1e-12)
-    table = np.stack([mean, deviation, least, largest, last, slope], axis=1)
-    return np.where(none[:, None], np.nan, table).reshape(len(values), -1).astype(np.float32)
+def _with_history(features: Floats, num_lags: int, past_labels: int | None) -> Floats:
+    """(N, H + L C): the class history of a channel before `lag_features`; these alone without the channel."""
+    if past_labels is None:
+        return features
+    classes = torch.from_numpy(features.reshape(len(features), num_lags, -1)[:, :, past_labels])
+    history: Floats = class_history(classes.nan_to_num(), ~classes.isnan()).numpy()
+    return np.concatenate([history, features], axis=1)
 
 
 def _ridge_head(train: Rows, val: Rows | None, num_classes: int, class_weights: Floats | None) -> LinearHead:
@@ -240,12 +257,3 @@ def _scale(features: Floats) -> tuple[Floats, Floats]:
 
 def _nothing(num_classes: int) -> LinearHead:
     return LinearHead(np.zeros((num_classes, 0), np.float32), np.zeros(num_classes, np.float32), Choice(1.0, 0))
-
-
-def _fit_together(tensors: Mapping[str, Any], masked: bool) -> bool:
-    if set(tensors) != {"weight", "bias", "centre", "spread"}:
-        return False
-    weight, bias, centre, spread = (tensors[name] for name in ("weight", "bias", "centre", "spread"))
-    num_columns = len(centre) * (2 if masked else 1)
-    same_type = all(each.dtype == np.float32 for each in tensors.values())
-    return same_type and weight.shape == (len(bias), num_columns) and centre.shape == spread.shape

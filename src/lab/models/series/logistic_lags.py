@@ -1,7 +1,8 @@
 """`model=logistic_lags`: logistic regression on the last values of each channel, trained in one pass.
 
-The net standardises the last values and marks the missing ones; the solver of `lab.models.linear.series` fills scale,
-weights and temperature. Shapes: B windows, T time steps, C channels, L lags, D features, K classes.
+The net standardises the last values, marks the missing ones, and summarises the classes of past steps; the solver of
+`lab.models.linear.series` fills scale, weights and temperature. Shapes: B windows, T time steps, C channels, L lags, H
+columns of class history, D features, K classes.
 """
 
 import logging
@@ -14,9 +15,11 @@ from lab.config.schema import AnyLoss, LogisticLags
 from lab.core.batches import SeriesBatch, SeriesSpec
 from lab.core.errors import Mistake, RequestError
 from lab.core.registry import SERIES_NETS
-from lab.models.linear.series import LAGS, PENALTIES, SeriesLinear, lag_features
+from lab.models.linear.class_history import class_history, width_of
+from lab.models.linear.series import LAGS, PENALTIES, SeriesLinear
 from lab.models.linear.solved import FittedHead, Part, SolvedClassifier
 from lab.models.linear.solver import Floats, Rows
+from lab.models.linear.window_features import lag_features
 from lab.models.series.interfaces import Net, padded_left
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.models.task_module import Training
@@ -27,29 +30,35 @@ log = logging.getLogger(__name__)
 class LagNet(Net):
     """The last `num_lags` values of each channel, newest first: standardised, 0 where missing, and the missing marks.
 
-    Features (B, 2 L C): for each lag the values of all channels, then their marks.
+    Features (B, H + 2 L C): the class history of the channel `past_labels` (H = 0 without one), then for each lag the
+    values of all channels and their marks.
     """
 
     centre: Tensor
-    """(L C) of the training rows."""
+    """(H + L C) of the training rows."""
     spread: Tensor
 
-    def __init__(self, num_lags: int, num_channels: int) -> None:
+    def __init__(self, num_lags: int, num_channels: int, past_labels: int | None = None) -> None:
         super().__init__()
-        self.num_lags = num_lags
-        self.dimension = 2 * num_lags * num_channels
-        self.register_buffer("centre", torch.zeros(num_lags * num_channels))
-        self.register_buffer("spread", torch.ones(num_lags * num_channels))
+        self.num_lags, self.past_labels = num_lags, past_labels
+        self.history = 0 if past_labels is None else width_of(num_lags)
+        self.dimension = self.history + 2 * num_lags * num_channels
+        self.register_buffer("centre", torch.zeros(self.history + num_lags * num_channels))
+        self.register_buffer("spread", torch.ones(self.history + num_lags * num_channels))
 
     def forward(self, values: Tensor, observed: Tensor) -> Tensor:
         if values.shape[1] < self.num_lags:
             values, observed = padded_left(values, observed, self.num_lags)
         shape = (values.shape[0], self.num_lags, values.shape[2])
-        newest = values[:, -self.num_lags :].flip(1).reshape(shape[0], -1)
-        known = observed[:, -self.num_lags :].flip(1).reshape(shape[0], -1)
-        scaled = torch.where(known, (newest - self.centre) / self.spread, 0.0)
-        pairs = torch.cat([scaled.reshape(shape), (~known).to(scaled.dtype).reshape(shape)], 2)
-        return pairs.reshape(shape[0], -1)
+        newest = values[:, -self.num_lags :].flip(1)
+        known = observed[:, -self.num_lags :].flip(1)
+        centre, spread = self.centre[self.history :], self.spread[self.history :]
+        scaled = torch.where(known, (newest - centre.reshape(shape[1:])) / spread.reshape(shape[1:]), 0.0)
+        pairs = torch.cat([scaled, (~known).to(scaled.dtype)], 2).reshape(shape[0], -1)
+        if self.past_labels is None:
+            return pairs
+        history = class_history(newest[:, :, self.past_labels], known[:, :, self.past_labels])
+        return torch.cat([(history - self.centre[: self.history]) / self.spread[: self.history], pairs], 1)
 
 
 class LagClassifier(SolvedClassifier, TimeSeriesClassifier):
@@ -85,10 +94,9 @@ class LagClassifier(SolvedClassifier, TimeSeriesClassifier):
             weights, seed = self.class_weights(index), self.training_plan.seed
             model = SeriesLinear.fit(
                 "lags", rows.features, rows.labels, spec.num_classes, num_channels, held_out, penalties, lags, weights,
-                seed,
+                seed, self.net.past_labels,
             )  # fmt: skip
-            head = model.head
-            used = head.choice.num_columns // (num_channels * (2 if model.masked else 1))
+            head, used = model.head, model.used_lags
             log.info("logistic regression of %s: %s", spec.name, head.note or f"C={head.choice.c:g}, {used} lags")
             self._fill(index, model)
             fitted.append(FittedHead(head.choice.c, used, model.scored))
@@ -108,10 +116,11 @@ class LagClassifier(SolvedClassifier, TimeSeriesClassifier):
         layer = heads[index]
         assert isinstance(layer, nn.Linear)
         shape = (len(model.head.bias), self.net.num_lags, -1)
-        weight = torch.from_numpy(model.head.weight).reshape(shape)
+        history, lags = torch.from_numpy(model.head.weight).tensor_split([self.net.history], 1)
+        weight = lags.reshape(shape)
         if not model.masked:
             weight = torch.cat([weight, torch.zeros_like(weight)], 2)
-        layer.weight.copy_(weight.reshape(layer.weight.shape))
+        layer.weight.copy_(torch.cat([history, weight.reshape(shape[0], -1)], 1))
         layer.bias.copy_(torch.from_numpy(model.head.bias))
 
 
@@ -127,4 +136,5 @@ def for_data(model: LogisticLags, spec: SeriesSpec) -> LagNet:
         problem = f"the windows have {spec.length} time steps"
         raise RequestError(Mistake("model.lags", problem, f"model.lags={spec.length}", model.lags))
     most = model.lags or max(LAGS)
-    return LagNet(min(most, spec.length), len(spec.channels))
+    past_labels = spec.past_labels if model.class_history else None
+    return LagNet(min(most, spec.length), len(spec.channels), past_labels)

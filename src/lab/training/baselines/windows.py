@@ -46,7 +46,7 @@ class Windows:
 
     def of(self, split: str, rows: npt.NDArray[np.int64]) -> Floats:
         """(N, D) for some rows of a split."""
-        from lab.models.linear.series import lag_features, window_statistics
+        from lab.models.linear.window_features import lag_features, window_statistics
 
         parts = [np.empty((0, self.width), np.float32)]
         for start in range(0, len(rows), CHUNK):
@@ -93,7 +93,7 @@ def _fitted(
     labels = train.at(places).labels.astype(np.int64)
     fitted = SeriesLinear.fit(
         kind, windows.of("train", places), labels, head.num_classes, len(data.spec.channels), val, penalties, lags,
-        seed=SEED,
+        seed=SEED, past_labels=data.spec.past_labels,
     )  # fmt: skip
     arrays = {named(split, 0): fitted.scored(each) for split, each in held_out.items()}
     return Outputs(arrays, "; ".join([each for each in (note, fitted.head.note) if each]) or None)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.data.series.datamodule import SeriesDataModule
-from lab.models.linear.series import LAGS, SeriesLinear, lag_features
+from lab.models.linear.series import LAGS, SeriesLinear
 from lab.models.linear.solver import FOLDS
+from lab.models.linear.window_features import lag_features
 from lab.training.residual.simple_base import SEED, LogitsByHead, SimpleBase
 
 BATCH = 4096
@@ -24,7 +25,9 @@ class SeriesBase(SimpleBase[SeriesDataModule, SeriesLinear]):
     def fit(self, data: SeriesDataModule) -> SeriesLinear:
         head, channels = data.spec.heads[0], len(data.spec.channels)
         train, val = ((_features(data, split), _labels(data, split)) for split in ("train", "val"))
-        return SeriesLinear.fit("lags", *train, head.num_classes, channels, val, seed=SEED)
+        return SeriesLinear.fit(
+            "lags", *train, head.num_classes, channels, val, seed=SEED, past_labels=data.spec.past_labels
+        )
 
     def out_of_fold(self, model: SeriesLinear, data: SeriesDataModule) -> LogitsByHead:
         features, labels = _features(data, "train"), _labels(data, "train")
