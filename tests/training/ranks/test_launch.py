@@ -73,15 +73,17 @@ def test_stopped_and_resumed_equals_straight(warm: Any, equal_runs: Any, tmp_pat
 
 @pytest.mark.slow  # two runs
 def test_a_rank_that_was_killed_leaves_a_run_that_can_be_resumed(tmp_path: Path) -> None:
+    """Of three ranks, the one that was killed is named, not the one that lost its connection by it."""
     run = RunFolder(tmp_path / "run")
-    words = [*SETTINGS, *TWO, "trainer.max_epochs=200", "baselines.enabled=false", f"hydra.run.dir={run.path}"]
-    process = start(words)
+    words = [*SETTINGS, *TWO, "trainer.devices=3", "trainer.max_epochs=200", "baselines.enabled=false"]
+    process = start([*words, f"hydra.run.dir={run.path}"])
     wait_for(process, run, 2)
-    (rank,) = [int(line.split()[0]) for line in children(process.pid)]
-    os.kill(rank, signal.SIGKILL)
+    ranks = [int(line.split()[0]) for line in children(process.pid)]
+    (killed,) = [pid for pid in ranks if b"\0RANK=2\0" in Path(f"/proc/{pid}/environ").read_bytes()]
+    os.kill(killed, signal.SIGKILL)
     said = process.communicate(timeout=LIMIT_S)[1]
     assert process.returncode == 1
-    assert "the process of rank 1 was killed by signal 9; to resume: " in said
+    assert "the process of rank 2 was killed by signal 9; to resume: " in said
     assert "Traceback" not in said
     assert run.read()["status"] == "interrupted"
     done = run.history()[-1]["epoch"]
@@ -145,6 +147,52 @@ def test_tasks_of_slurm_meet_by_their_environment(tmp_path: Path) -> None:
     assert [task.returncode for task in tasks] == [0, 0], said
     assert said[1] == ("", "")
     assert run.read()["status"] == "completed"
+
+
+@pytest.mark.slow  # three starts of a run
+def test_a_node_that_dies_ends_the_others_with_one_line_and_the_run_resumes(tmp_path: Path) -> None:
+    """Two machines with a task of SLURM each, of which one is lost: first that of rank 1, then that of rank 0."""
+    run = RunFolder(tmp_path / "run")
+    words = [
+        *SETTINGS, "trainer.num_nodes=2", "trainer.strategy=ddp", "data.batch_size=4", "trainer.max_epochs=200",
+        "baselines.enabled=false", f"hydra.run.dir={run.path}",
+    ]  # fmt: skip
+    first, second = nodes(words, 1)
+    wait_for(first, run, 2)
+    second.kill()
+    said = first.communicate(timeout=LIMIT_S)[1]
+    assert first.returncode == 1, said
+    assert said.count("the connection to another rank was lost; to resume: ") == 1
+    assert "Traceback" not in said
+    assert run.read()["status"] == "interrupted"
+    second.communicate()
+
+    done = run.history()[-1]["epoch"]
+    first, second = nodes([f"resume={run.path}"], 2)
+    wait_for(first, run, done + 3)
+    first.kill()
+    said = second.communicate(timeout=LIMIT_S)[1]
+    assert second.returncode == 1, said
+    assert len(said.splitlines()) == 1, said
+    first.communicate()
+
+    done = run.history()[-1]["epoch"]
+    first, second = nodes([f"resume={run.path}", f"trainer.max_epochs={done + 3}"], 3)
+    said = [task.communicate(timeout=LIMIT_S)[1] for task in (first, second)]
+    assert [first.returncode, second.returncode] == [0, 0], said
+    assert run.history()[-1]["epoch"] == done + 2
+
+
+def nodes(words: list[str], step: int) -> list[subprocess.Popen[str]]:
+    """The tasks of a step of SLURM on two machines."""
+    of_all = {
+        "SLURM_STEP_NUM_TASKS": "2",
+        "SLURM_STEP_NUM_NODES": "2",
+        "SLURM_LOCALID": "0",
+        "SLURM_STEP_ID": f"{step}",
+    }
+    of_all["SLURM_JOB_ID"] = str(os.getpid())
+    return [start(words, of_all | {"SLURM_PROCID": f"{rank}"}) for rank in range(2)]
 
 
 @pytest.mark.slow  # a sweep of two trials

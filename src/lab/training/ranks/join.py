@@ -23,7 +23,7 @@ from lab.training.build import trainer as parts
 from lab.training.build.strategy import gpu_index
 from lab.training.faults.out_of_memory import is_out_of_memory
 from lab.training.hidden_state_cache import attach_hidden_states
-from lab.training.ranks.meeting import Meeting, share_weights
+from lab.training.ranks.meeting import Meeting, is_lost, share_weights
 from lab.training.ranks.read_only import ReadOnlyRun
 from lab.training.session import fit, quiet, settle_machine
 from lab.training.tasks.base import refuse_other_data
@@ -65,6 +65,9 @@ def join(world: World) -> int:
         meeting.report({"reason": str(error), "failure": getattr(error, "kind", "error")})
         return EXIT_FAILED
     except Exception as error:
+        if is_lost(error):  # not this rank's failure, which rank 0 sees at the other one
+            log.error("the connection to another rank was lost: %s", str(error).partition("\n")[0])
+            return EXIT_FAILED
         failure = "oom" if is_out_of_memory(error) else "error"
         meeting.report({"reason": f"{type(error).__name__}: {error}", "failure": failure})
         raise

@@ -27,7 +27,7 @@ from lab.core.processes.world import World, num_ranks, started_outside
 from lab.core.record.run_folder import RunFolder
 from lab.training.build.strategy import gpu_index
 from lab.training.build.trainer import Hardware
-from lab.training.ranks.meeting import Meeting, share_weights
+from lab.training.ranks.meeting import Meeting, is_lost, share_weights
 from lab.training.ranks.watch import watching
 from lab.training.session import num_threads, resume_command
 
@@ -38,8 +38,6 @@ LAST_WORD_S = 3.0
 """Seconds in which the reason of a rank that failed must have arrived."""
 END_S = 20.0
 """Seconds that the other ranks may take to end after the run."""
-LOST = ("Connection closed by peer", "Connection reset by peer", "NCCL")
-"""In the message of a RuntimeError of torch's reductions, whose other end is gone."""
 LOOPBACK = "127.0.0.1"
 
 
@@ -101,14 +99,15 @@ class Ranks:
             for rank, reported in self.meeting.failures().items():
                 return RunError(f"rank {rank}: {reported['reason']}", reported["failure"])  # type: ignore[arg-type]
             dead = {rank: code for rank, each in self.processes.items() if (code := each.poll()) is not None}
-            for rank, code in dead.items():
+            for rank, code in sorted(dead.items(), key=lambda each: each[1]):  # the killed before those that lost them
                 how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
                 return MachineError(f"the process of rank {rank} {how}{self._advice(rank)}")
             if time.monotonic() >= until:
                 break
             time.sleep(0.05)
-        is_lost = own is not None and any(words in str(own) for words in LOST)
-        return MachineError(f"the connection to another rank was lost{self._resume()}") if is_lost else None
+        if own is None or not is_lost(own):
+            return None
+        return MachineError(f"the connection to another rank was lost{self._resume()}")
 
     def _advice(self, rank: int) -> str:
         output = log_file(self.run, rank)

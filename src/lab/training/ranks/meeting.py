@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -26,6 +26,8 @@ CONNECT = timedelta(minutes=5)
 """Time in which all processes of a run must have started."""
 SILENCE = timedelta(minutes=30)
 """Longest wait of a rank for the others inside a fit."""
+LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
+"""In the message of a RuntimeError of torch's reductions, whose other end is gone or silent."""
 
 
 def share_weights(model: torch.nn.Module) -> None:
@@ -33,6 +35,15 @@ def share_weights(model: torch.nn.Module) -> None:
     for tensor in model.state_dict().values():
         if isinstance(tensor, torch.Tensor):
             distributed.broadcast(tensor, 0)
+
+
+def is_lost(error: BaseException) -> bool:
+    """Return whether a reduction failed because another rank is gone, or was silent for `SILENCE`.
+
+    >>> is_lost(RuntimeError("[pair.cc:547] Connection closed by peer [10.0.0.2]:4242")), is_lost(ValueError("NCCL"))
+    (True, False)
+    """
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in LOST)
 
 
 class Meeting:
@@ -73,8 +84,9 @@ class Meeting:
             self._await(f"ready/{number}/{rank}", look)
 
     def report(self, failure: Mapping[str, str]) -> None:
-        """Tell rank 0 why this rank fails."""
-        self._store.set(f"failure/{self.world.rank}", json.dumps(failure))
+        """Tell rank 0 why this rank fails, unless rank 0 has ended."""
+        with suppress(distributed.DistNetworkError):
+            self._store.set(f"failure/{self.world.rank}", json.dumps(failure))
 
     def failures(self) -> dict[int, dict[str, str]]:
         """Return what other ranks have reported, by rank."""
