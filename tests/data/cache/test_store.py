@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+import zlib
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,13 @@ def test_a_folder_that_was_made_again_is_locked_again(tmp_path: Path) -> None:
     entry(folder, 1000, 9000)
     assert entry_locks.lock_entry(folder)
     assert store.prune(tmp_path, 0) == 0
+
+
+@pytest.mark.parametrize("size", [0, 1, 4, 1000, 1 << 20])
+def test_the_checksum_of_two_parts_is_that_of_both(size: int) -> None:
+    first, second = bytes(range(256)) * 5, os.urandom(size)
+    assert store.crc_of_both(zlib.crc32(first), zlib.crc32(second), size) == zlib.crc32(first + second)
+    assert store.crc_of_both(0, zlib.crc32(second), size) == zlib.crc32(second)
 
 
 def test_where_no_lock_can_tell_what_was_used_within_the_hour_stays(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from lab.core.batches import FlatIds
+from lab.data.cache.store import is_intact
 from lab.data.text import token_cache
 from lab.data.text.token_cache import full_lengths, tokenise
 
@@ -72,6 +73,7 @@ def test_two_processes_write_what_one_writes(tmp_path: Path, monkeypatch: pytest
     assert sum(ticks) == 1501, "another process has the other half"
     assert np.array_equal(one.offsets, two.offsets)
     assert np.array_equal(one.values, two.values)
+    assert all(is_intact(tokens.folder) for tokens in (one, two)), "checksums that were computed on the way"
     names = [{path.name for path in tokens.folder.iterdir()} for tokens in (one, two)]
     assert names[0] == names[1]
     assert np.array_equal(full_lengths(texts, Words(), tmp_path, "two", lambda _: None), counted)

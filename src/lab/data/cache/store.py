@@ -34,8 +34,8 @@ ABANDONED_S = 86400.0
 """A hidden folder without changes for so long was left by a process that was killed."""
 
 
-def make_entry(folder: Path, fill: Callable[[Path], object]) -> None:
-    """Make `folder` with `fill` unless it exists undamaged; mark it as used."""
+def make_entry(folder: Path, fill: Callable[[Path], object], known: Mapping[str, int] = NO_CHECKSUMS) -> None:
+    """Make `folder` with `fill` unless it exists undamaged; mark it as used. known: as in `seal`, once it is filled."""
     if mark_used(folder):
         with contextlib.suppress(OSError):  # an unreadable entry is treated as damaged
             if is_intact(folder):
@@ -48,7 +48,7 @@ def make_entry(folder: Path, fill: Callable[[Path], object]) -> None:
     aside.mkdir(parents=True)
     try:
         fill(aside)
-        seal(aside)
+        seal(aside, known)
         try:
             aside.rename(folder)
         except OSError as error:
@@ -91,6 +91,32 @@ def crc(path: Path) -> int:
         while piece := file.read(2**24):
             code = zlib.crc32(piece, code)
     return code
+
+
+def crc_of_both(first: int, second: int, num_bytes: int) -> int:
+    """Return the CRC-32 of two parts together from the CRC-32 of each. num_bytes: of the second part.
+
+    The first one is multiplied by x^(8 num_bytes) modulo the polynomial of CRC-32, as zlib's crc32_combine does.
+
+    >>> crc_of_both(zlib.crc32(b"una "), zlib.crc32(b"bomba"), 5) == zlib.crc32(b"una bomba")
+    True
+    """
+    power, factor, bits = 1 << 31, 1 << 23, num_bytes  # 1 and x^8: the highest bit is that of x^0
+    while bits:
+        if bits & 1:
+            power = _product(power, factor)
+        factor, bits = _product(factor, factor), bits >> 1
+    return _product(power, first) ^ second
+
+
+def _product(one: int, other: int) -> int:
+    """The product of two polynomials modulo that of CRC-32."""
+    result = 0
+    for place in range(31, -1, -1):
+        if one >> place & 1:
+            result ^= other
+        other = other >> 1 ^ (0xEDB88320 if other & 1 else 0)
+    return result
 
 
 def mark_used(folder: Path) -> bool:

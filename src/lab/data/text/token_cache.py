@@ -5,6 +5,7 @@ A split is two flat files: the token ids of all rows, one row after another, and
 
 import hashlib
 import shutil
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,9 +14,10 @@ import numpy.typing as npt
 
 from lab.core.batches import FlatIds, Ids, Tokenizer
 from lab.core.processes.background import halved, is_possible
-from lab.data.cache.store import make_entry
+from lab.data.cache.store import crc_of_both, make_entry
 from lab.data.text.corpus import Texts
 
+VALUES = "values.bin"
 CHUNK = 1000
 """Texts tokenised at a time."""
 HALVED = 50_000
@@ -31,7 +33,7 @@ class Tokens:
         self.folder = folder
         self.offsets: npt.NDArray[np.int64] = np.load(folder / "offsets.npy")
         empty = int(self.offsets[-1]) == 0
-        values = np.empty(0, np.int32) if empty else np.memmap(folder / "values.bin", dtype=np.int32, mode="r")
+        values = np.empty(0, np.int32) if empty else np.memmap(folder / VALUES, dtype=np.int32, mode="r")
         self._counts: npt.NDArray[np.int64] | None = None
         self.values: Ids = np.asarray(values)  # a plain view: slicing a memmap costs three times as much
 
@@ -70,30 +72,38 @@ def tokenise(
     of rows of each finished piece."""
     folder = cache / "tokens" / _digest(key, tokenizer.fingerprint(), f"ids-{max_length}")
 
+    checksums: dict[str, int] = {}
+
     def write(part: Texts, values: Path) -> None:
         lengths: list[npt.NDArray[np.int64]] = [np.zeros(0, np.int64)]
+        checksum = 0
         with values.open("wb") as file:
             for batch in part.batches(CHUNK):
                 encoded = tokenizer.encode_flat(batch, max_length)
                 lengths.append(encoded.lengths)
                 file.write(encoded.ids.data)
+                checksum = zlib.crc32(encoded.ids.data, checksum)
                 ticks(len(batch))
-        np.save(_lengths_of(values), np.concatenate(lengths))
+        np.savez(_about(values), lengths=np.concatenate(lengths), checksum=np.uint32(checksum))
 
     def fill(aside: Path) -> None:
-        first, second = aside / "values.bin", aside / "second.bin"
+        first, second = aside / VALUES, aside / "second.bin"
         if not _pays_to_halve(texts, tokenizer):
             write(texts, first)
         else:
             early, late = halves_of(texts)
             halved(lambda: write(early, first), lambda: write(late, second))
+        lengths, checksums[VALUES] = _read_about(first)
+        if second.exists():
+            more, checksum = _read_about(second)
+            checksums[VALUES] = crc_of_both(checksums[VALUES], checksum, second.stat().st_size)
+            lengths = np.concatenate([lengths, more])
             _append(second, first)
-        lengths = [np.load(_lengths_of(path)) for path in (first, second) if _lengths_of(path).is_file()]
-        np.save(aside / "offsets.npy", np.cumsum(np.concatenate([np.zeros(1, np.int64), *lengths])))
-        for path in (second, _lengths_of(first), _lengths_of(second)):
+        np.save(aside / "offsets.npy", np.cumsum(np.concatenate([np.zeros(1, np.int64), lengths])))
+        for path in (second, _about(first), _about(second)):
             path.unlink(missing_ok=True)
 
-    make_entry(folder, fill)
+    make_entry(folder, fill, checksums)
     return Tokens(folder)
 
 
@@ -107,8 +117,14 @@ def halves_of(texts: Texts) -> tuple[Texts, Texts]:
     return texts.at(early), texts.at(late)
 
 
-def _lengths_of(values: Path) -> Path:
-    return values.with_suffix(".npy")
+def _about(values: Path) -> Path:
+    """The file with the lengths of the rows of `values`, and its CRC-32."""
+    return values.with_suffix(".npz")
+
+
+def _read_about(values: Path) -> tuple[npt.NDArray[np.int64], int]:
+    with np.load(_about(values), allow_pickle=False) as about:
+        return about["lengths"], int(about["checksum"])
 
 
 def _append(second: Path, first: Path) -> None:
