@@ -3,6 +3,7 @@
 import pytest
 
 from lab.cli.command_line import parse
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.training.auto.line import single, unfit, varies, with_choice, without
 from lab.training.auto.table import Choice
 
@@ -18,8 +19,9 @@ def test_the_model_takes_the_place_of_auto() -> None:
     assert with_choice(ARGV, choice) == [*line, "model.base=linear", reason]
 
 
-def test_sweeps_are_not_part_of_one_job() -> None:
-    assert single(["seed=1,2", "a=[1,2]", "b=interval(0,1)", "c=3", "=broken"]) == ["a=[1,2]", "c=3", "=broken"]
+def test_one_job_has_the_first_value_of_each_list() -> None:
+    words = ["a=[1,2]", "b=interval(0,1)", "c=3", "+d=choice('x y',2)", "e=range(2,5)", "f=glob(*)", "=broken"]
+    assert single(words) == ["a=[1,2]", "c=3", "+d=x\\ y", "e=2", "=broken"]
 
 
 @pytest.mark.parametrize(
@@ -36,18 +38,18 @@ def test_sweeps_are_not_part_of_one_job() -> None:
     ],
 )
 def test_what_does_not_go_with_it(word: str, key: str) -> None:
-    mistakes = list(unfit(parse(["train.py", "-m", word]), {}))
+    mistakes = list(unfit(parse(["train.py", "-m", word]), {}, LABELLED))
     assert [mistake.key for mistake in mistakes] == [key]
     assert mistakes[0].remedy
 
 
-@pytest.mark.parametrize("word", ["model=auto", "peft=none", "seed=1,2", "data.batch_size=16,32", "data.num_rows=100"])
+@pytest.mark.parametrize("word", ["model=auto", "peft=none", "seed=1,2", "data.split.fold=0,1", "data.num_rows=100"])
 def test_what_goes_with_it(word: str) -> None:
-    assert list(unfit(parse(["train.py", "-m", word]), {"optimizer.lr": None, "data.batch_size": None})) == []
+    assert list(unfit(parse(["train.py", "-m", word]), {"optimizer.lr": None, "data.batch_size": None}, LABELLED)) == []
 
 
 def test_a_searched_model_is_not_chosen() -> None:
-    searched = unfit(parse(["train.py", "-m"]), {"model": None, "data.window": None})
+    searched = unfit(parse(["train.py", "-m"]), {"model": None, "data.window": None}, LABELLED)
     assert [mistake.key for mistake in searched] == ["model", "data.window"]
 
 
@@ -56,3 +58,10 @@ def test_keys_that_change_what_is_looked_at() -> None:
     assert not varies("data.batch_size")
     assert not varies("data.split.seed")
     assert not varies("optimizer.lr")
+    assert not varies("data.split.fold")
+
+
+@pytest.mark.parametrize(("task", "named"), [(LABELLED, "ngram"), (QUESTIONS, "tiny"), (SERIES, "minirocket")])
+def test_the_model_to_name_instead_does_the_task(task: str, named: str) -> None:
+    line = parse(["train.py", "-m", "model=auto,tiny", "model.dropout=0.2", "data.split.folds=3,5"])
+    assert [f"model={named}" in mistake.remedy for mistake in unfit(line, {}, task)] == [True] * 3

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import lab
+from lab.cli.arguments.folds import with_all_folds
 from lab.core.errors import RequestError
 from lab.core.files import write_whole
 from lab.training.auto import request
@@ -61,6 +62,25 @@ def test_an_experiment_may_choose_it(tmp_path: Path) -> None:
     (own / "mine.yaml").write_text("# @package _global_\ndefaults: [{override /model: auto}]\ndata: {num_rows: 300}\n")
     config = lab.compose(["experiment=mine"], config_dir=tmp_path / "own")
     assert config.model.kind == "ngram"
+
+
+@pytest.mark.parametrize(
+    ("data", "model"),
+    [(["data.num_rows=300"], "ngram"), (["data=ucr", "data.name=UnitTest"], "minirocket")],
+)
+def test_the_folds_of_the_same_rows_have_one_model(
+    data: list[str], model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(request, "_read", lambda stand_in, conf, _: request.decide(stand_in, conf))
+    argv = with_all_folds(["train.py", "model=auto", "data.split.folds=3", "seed=1,2", *data])
+    line = request.chosen(argv, CONF)
+    assert f"model={model}" in line
+    assert "data.split.fold=0,1,2" in line
+
+
+def test_the_model_to_name_for_series_reads_series() -> None:
+    with pytest.raises(RequestError, match="model=minirocket"):
+        request.chosen(["train.py", "-m", "model=auto", "data=ucr", "data.name=UnitTest,ArrowHead"], CONF)
 
 
 def test_a_study_keeps_the_model_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -40,8 +40,8 @@ def chosen(argv: Sequence[str], conf: Path) -> list[str]:
     refuse_if_any(wrong_flags(typed, folder, name))
     given = _composed(typed, folder, name)
     space = OmegaConf.select(given, "sweep.search_space") if typed.multirun else None
-    mistakes = list(line.unfit(typed, {str(key): None for key in space or {}}))
     task = GIVES.get(str(OmegaConf.select(given, "data.kind")), CUSTOM)
+    mistakes = list(line.unfit(typed, {str(key): None for key in space or {}}, task))
     if task == CUSTOM:
         problem = "cannot choose for data=custom, whose rows only your own module knows"
         mistakes.append(Mistake("model", problem, "model=custom model._target_=my_module.MyModule", "auto"))
