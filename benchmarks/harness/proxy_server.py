@@ -13,9 +13,9 @@ from lab.sweep.storage.addresses import refuse_unreachable
 
 
 @contextmanager
-def proxy_of(server: PostgresServer) -> Iterator[str]:
-    """Start the proxy before a server inside the block; its address."""
-    port = free_port()
+def proxy_of(server: PostgresServer, port: int | None = None) -> Iterator[str]:
+    """Start the proxy before a server inside the block; its address. port: None for a free one."""
+    port = port or free_port()
     command = [sys.executable, "-m", "benchmarks.harness.proxy_server", server.url, str(port)]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, cwd=Path(__file__).parents[2])
     try:

@@ -13,7 +13,8 @@ import optuna
 import pytest
 from optuna.storages import RDBStorage
 
-from benchmarks.harness.postgres_server import PostgresServer
+from benchmarks.harness.postgres_server import PostgresServer, free_port
+from benchmarks.harness.proxy_server import proxy_of
 from lab.sweep.storage.optuna_storage import open_storage
 
 TRIAL = Path(__file__).with_name("stored_trial.py")
@@ -177,6 +178,22 @@ def test_a_database_that_goes_away_stops_the_command_with_one_line_and_the_study
     stored = trials(postgres.url)
     assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
     assert len(Path("a/0/starts.txt").read_text().splitlines()) == 2
+
+
+@pytest.mark.slow
+def test_a_proxy_that_goes_away_stops_the_command_with_one_line_and_the_study_resumes(postgres: PostgresServer) -> None:
+    port = free_port()
+    with proxy_of(postgres, port) as url:
+        command = begin("a", 3, url, t0="slow", t1="slow")
+        until_first_epoch(command, "a")
+    out, _ = command.communicate(timeout=240)
+    assert command.returncode == 1, out
+    assert out.count("The study stops: the study's storage (sweep.storage) is lost") == 1
+    assert "the same command resumes the study" in out
+    with proxy_of(postgres, port) as url:
+        ended(begin("a", 3, url))
+    stored = trials(postgres.url)
+    assert [(trial.state.name, sorted(trial.intermediate_values)) for trial in stored] == [("COMPLETE", [1, 2, 3])] * 3
 
 
 @pytest.mark.slow
