@@ -2,13 +2,16 @@
 
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import torch
+from torch import distributed
 
 from lab.core.errors import RunError
 from lab.core.processes.world import World
-from lab.training.ranks.meeting import Meeting
+from lab.training.ranks.meeting import Meeting, is_lost
 
 ZERO = World(0, 2, 0, 2, "127.0.0.1", 0, "lab")
 
@@ -49,3 +52,25 @@ def test_rank_zero_may_give_up_while_it_waits() -> None:
 
     with pytest.raises(RunError, match="rank 1 has died"):
         zero.await_ready(number, look)
+
+
+@pytest.mark.parametrize("how", ["silent", "gone"])
+def test_another_rank_that_is_silent_or_gone_is_lost(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """By the words of torch's own reductions; errors of a rank itself have others."""
+    monkeypatch.setenv("GLOO_SOCKET_IFNAME", "lo")
+    store, groups = distributed.HashStore(), dict[int, Any]()
+
+    def meet(rank: int) -> None:
+        groups[rank] = distributed.ProcessGroupGloo(store, rank, 2, timedelta(seconds=2))
+
+    threads = [threading.Thread(target=meet, args=(rank,)) for rank in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if how == "gone":
+        del groups[1]
+    with pytest.raises(RuntimeError) as caught:
+        groups[0].allreduce([torch.ones(3)]).wait()
+    assert is_lost(caught.value), str(caught.value)
+    assert not is_lost(RuntimeError("mat1 and mat2 shapes cannot be multiplied"))
