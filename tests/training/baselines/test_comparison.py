@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from lab.config.schema import BaselinesConfig
 from lab.core.batches import MISSING
+from lab.core.record.baseline_comparison import sentences
 from lab.models.calibration import AnswerRows, ClassRows
 from lab.training.baselines.base import Baseline
 from lab.training.baselines.comparison import baseline_comparison
@@ -83,6 +85,29 @@ def test_without_validation_scores_it_is_chosen_on_test() -> None:
     assert compared is not None
     assert (compared["overall"]["baseline"], compared["overall"]["chosen_on"]) == ("persistence", "test")
     assert compared["overall"]["verdict"] == "below"
+
+
+def test_the_majority_alone_is_no_choice_where_a_learned_baseline_has_no_validation_rows() -> None:
+    """As in a run that validates by leave-one-out: MiniRocket was said to be above the majority, ridge was better."""
+    compared = compare(0.8, baseline("ridge", 0.9), baseline("majority", 0.4, 0.4))
+    assert compared is not None
+    assert (compared["overall"]["baseline"], compared["overall"]["chosen_on"]) == ("ridge", "test")
+    assert compared["overall"]["verdict"] == "below"
+    alone = compare(0.8, baseline("majority", 0.4, 0.4), Baseline("ridge", note="one class"))
+    assert alone is not None
+    assert (alone["overall"]["baseline"], alone["overall"]["chosen_on"]) == ("majority", "val")
+
+
+def test_a_baseline_of_fewer_training_rows_is_named_as_such() -> None:
+    sampled = replace(baseline("linear", 0.5, 0.5), note="fitted on 10 of 20 training rows; another note")
+    compared = compare(0.9, sampled)
+    assert compared is not None
+    assert compared["overall"]["sample"] == "fitted on 10 of 20 training rows"
+    (line,) = sentences(compared)
+    assert line.endswith("(95 % interval, 300 test rows; linear was fitted on 10 of 20 training rows).")
+    whole = compare(0.9, baseline("linear", 0.5, 0.5))
+    assert whole is not None
+    assert whole["overall"]["sample"] is None
 
 
 def test_a_model_is_not_compared_with_the_baseline_of_its_kind() -> None:

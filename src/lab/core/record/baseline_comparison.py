@@ -1,8 +1,9 @@
 """The field `baseline_comparison` of run.json: how a run stands to its best baseline on the test rows.
 
 `overall` compares the mean over heads, or the only head; `heads` has each head (of questions: `f1` and `em`). Each is
-{baseline, chosen_on, metric, own, other, difference, interval, verdict, rows, resamples}: the interval is that of the
-paired bootstrap at `confidence`, the verdict is `above`, `no_better` or `below`.
+{baseline, chosen_on, metric, own, other, difference, interval, verdict, rows, resamples, sample}: the interval is that
+of the paired bootstrap at `confidence`, the verdict is `above`, `no_better` or `below`, and sample says on how many of
+the training rows the baseline was fitted, null for all.
 """
 
 from collections.abc import Iterator, Mapping
@@ -65,8 +66,10 @@ def _standing(part: Compared, confidence: float) -> str:
     scores = f"{metric} {_short(part['own'])} against {_short(part['other'])}"
     interval = f"difference {_short(part['difference'], '+')} [{_short(low, '+')}, {_short(high, '+')}]"
     chosen = "; the baseline was chosen on test" if part["chosen_on"] == "test" else ""
+    sample = f"; {name} was {part['sample']}" if part.get("sample") else ""
     rows = f"{part['rows']:,} test row{'' if part['rows'] == 1 else 's'}"
-    return f"{words} {name}: {scores}, {interval} ({confidence:.0%} interval, {rows}{chosen})".replace("%", " %", 1)
+    words = f"{words} {name}: {scores}, {interval}"
+    return f"{words} ({confidence:.0%} interval, {rows}{chosen}{sample})".replace("%", " %", 1)
 
 
 def _prefixed(name: str, sentence: str) -> str:

@@ -59,6 +59,9 @@ def best_baseline(runs: Runs, row: int) -> str | None:
     names = [name for name in baselines(runs) if name != BAYES]
     scores = {name: runs.sign * float(values.get(f"{name}{VALIDATION}/{runs.score}", math.nan)) for name in names}
     known = {name: score for name, score in scores.items() if not math.isnan(score)}
+    if known.keys() <= {MAJORITY}:  # the run validates by leave-one-out: chosen on test, as in its own comparison
+        tested = {name: runs.sign * float(values.get(f"{name}/{runs.score}", math.nan)) for name in names}
+        known = {name: score for name, score in tested.items() if not math.isnan(score)} if known else {}
     if known:
         return max(known, key=lambda name: known[name])
     return MAJORITY if MAJORITY in names else None

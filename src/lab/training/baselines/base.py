@@ -20,6 +20,8 @@ Labels = Mapping[str, npt.NDArray[np.int64]]
 """Per head (N,) classes."""
 SplitRows = Mapping[str, npt.NDArray[np.int64]]
 """Per split the places of the rows that are scored, ascending."""
+SAMPLED = "fitted on"
+"""Begins the note of a baseline that was fitted on a part of the training rows."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,12 @@ class Baseline:
     logits: Mapping[str, Mapping[str, npt.NDArray[np.float32]]] = field(default_factory=dict)
     truth: Mapping[str, Labels] = field(default_factory=dict)
     note: str | None = None
+
+
+def sample_of(baseline: Baseline) -> str | None:
+    """Return the part of the note that says on how many of the training rows it was fitted; None if on all."""
+    parts = (baseline.note or "").split("; ")
+    return next((part for part in parts if part.startswith(SAMPLED)), None)
 
 
 def recorded(baselines: Iterable[Baseline]) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """A run against its best baseline: per head and over all heads, by the paired bootstrap on the test rows.
 
-The best baseline is chosen on validation, as the run's checkpoint is; where no baseline has a validation score, on
-test, and the record says so. Shapes: N test rows, K classes.
+The best baseline is chosen on validation, as the run's checkpoint is; where none but the majority has a validation
+score (a run that validates by leave-one-out holds no row out), on test, and the record says so: that favours the
+baseline. Shapes: N test rows, K classes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import BaselinesConfig, Config
-from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
+from lab.core.record.baseline_comparison import ABOVE, BELOW, MAJORITY, NO_BETTER
 from lab.models.calibration import ClassRows
-from lab.training.baselines.base import Baseline
+from lab.training.baselines.base import SPLITS, Baseline, sample_of
 from lab.training.baselines.paired_bootstrap import METRICS, Difference, HeadRows, compare_heads, compare_means
 from lab.training.evaluation.base import EvaluationResult
 
@@ -85,16 +86,18 @@ def _part(
     pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, metric)) for head in heads]
     found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence)
     known = np.isfinite([found.difference, *found.interval]).all()
-    return _recorded(found, best.name, chosen_on, metric, settings.margin) if known else None
+    return _recorded(found, best, chosen_on, metric, settings.margin) if known else None
 
 
 def _best(baselines: Sequence[Baseline], name: str) -> tuple[Baseline | None, str]:
-    """The baseline with the best score on validation, or on test where none has one there, and that split."""
-    for split in ("val", "test"):
-        scores = [float(each.scores.get(split, {}).get(name, np.nan)) for each in baselines]
-        if not np.isnan(scores).all():
-            return baselines[int(np.nanargmax(scores))], split
-    return None, "test"
+    """The baseline with the best score on validation, or on test where none but the majority has one there, and that
+    split."""
+    scores = {split: [float(each.scores.get(split, {}).get(name, np.nan)) for each in baselines] for split in SPLITS}
+    known = {split: ~np.isnan(each) for split, each in scores.items()}
+    learned = np.array([each.name != MAJORITY for each in baselines], bool)
+    wanted = [known[split] & learned for split in SPLITS] + list(known.values())
+    split = next((split for split, each in zip(SPLITS * 2, wanted, strict=True) if each.any()), None)
+    return (None, "test") if split is None else (baselines[int(np.nanargmax(scores[split]))], split)
 
 
 def _both(rows: ClassRows, baseline: Baseline, head: str, metric: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
@@ -119,7 +122,7 @@ def _of_answers(
             found = compare_means(
                 np.asarray(values, np.float64), other, resamples=settings.resamples, confidence=settings.confidence
             )
-            parts[grade] = _recorded(found, best.name, chosen_on, grade, settings.margin)
+            parts[grade] = _recorded(found, best, chosen_on, grade, settings.margin)
     return _field(settings, parts.get(GRADES[0]), parts)
 
 
@@ -127,10 +130,10 @@ def _field(settings: BaselinesConfig, whole: dict[str, Any] | None, heads: dict[
     return None if whole is None else {"confidence": settings.confidence, "overall": whole, "heads": heads}
 
 
-def _recorded(found: Difference, name: str, chosen_on: str, metric: str, margin: float) -> dict[str, Any]:
+def _recorded(found: Difference, baseline: Baseline, chosen_on: str, metric: str, margin: float) -> dict[str, Any]:
     low, high = found.interval
     return {
-        "baseline": name,
+        "baseline": baseline.name,
         "chosen_on": chosen_on,
         "metric": metric,
         "own": found.own,
@@ -140,4 +143,5 @@ def _recorded(found: Difference, name: str, chosen_on: str, metric: str, margin:
         "verdict": ABOVE if low > margin else BELOW if high < -margin else NO_BETTER,
         "rows": found.rows,
         "resamples": found.resamples,
+        "sample": sample_of(baseline),
     }

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from lab.config.schema import BaselinesConfig, Cache
 from lab.core.locks import Taken
 from lab.data.cache.store import prune
-from lab.training.baselines.base import Baseline, SplitRows
+from lab.training.baselines.base import SAMPLED, Baseline, SplitRows
 from lab.training.baselines.stored import Outputs, Patience, obtain
 
 log = logging.getLogger(__name__)
@@ -99,7 +99,7 @@ def drawn(num: int, config: BaselinesConfig) -> tuple[npt.NDArray[np.int64], str
     if num <= config.max_rows:
         return np.arange(num), None
     chosen = np.random.default_rng(SEED).choice(num, config.max_rows, replace=False)
-    return np.sort(chosen), f"fitted on {config.max_rows:,} of {num:,} training rows"
+    return np.sort(chosen), f"{SAMPLED} {config.max_rows:,} of {num:,} training rows"
 
 
 def _digest(rows: npt.NDArray[np.int64]) -> str:

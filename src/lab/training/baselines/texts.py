@@ -27,8 +27,9 @@ CHUNK = 1000
 NGRAMS_PER_CHARACTER = 2.5
 MOST_SILENT = 1e8
 """Units of a fit from which the terminal says what takes time."""
-MOST_FITTED = 2e8
-"""Units of a fit, about 10 s; beyond, fewer rows are drawn, since the cost rises faster than the rows."""
+MOST_FITTED = 1e9
+"""Units of a fit, about half a minute beside the training; beyond, fewer rows are drawn, since the cost rises faster
+than the rows, and the comparison says so."""
 
 
 MOST_VALIDATED = 20_000
