@@ -28,6 +28,13 @@ def test_a_record_without_validation_scores_shows_the_majority(tabled) -> None:
     assert best_baseline(tabled(objective=[0.5]).runs, 0) is None
 
 
+def test_beside_a_run_without_held_out_rows_the_best_learned_baseline_on_test_is_shown(tabled) -> None:
+    columns = {
+        "majority/f1_macro": [0.1], "majority_val/f1_macro": [0.2], "ridge/f1_macro": [0.7], "linear/f1_macro": [0.6]
+    }  # fmt: skip
+    assert best_baseline(tabled(objective=[0.5], **columns).runs, 0) == "ridge"
+
+
 def test_names_are_words_of_both_languages() -> None:
     for name in ("linear", "logistic_lags", "ridge", "persistence", "seasonal_persistence", "best_sentence"):
         assert baseline_name(name, Translator("en")) != baseline_name(name, Translator("es"))

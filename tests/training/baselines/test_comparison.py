@@ -98,6 +98,16 @@ def test_the_majority_alone_is_no_choice_where_a_learned_baseline_has_no_validat
     assert (alone["overall"]["baseline"], alone["overall"]["chosen_on"]) == ("majority", "val")
 
 
+def test_there_is_no_verdict_on_a_few_test_rows(caplog: pytest.LogCaptureFixture) -> None:
+    truth = np.where(np.arange(NUM) < 9, TRUTH, MISSING)
+    with caplog.at_level("INFO"):
+        assert compare(0.9, baseline("linear", 0.5, 0.5), truth={"y": truth}) is None
+    assert "y: 9 test rows with a label, too few to compare with a baseline (baselines.min_rows=10)" in caplog.text
+    few = compare(0.9, baseline("linear", 0.5, 0.5), truth={"y": truth}, min_rows=9)
+    assert few is not None
+    assert few["overall"]["rows"] == 9
+
+
 def test_a_baseline_of_fewer_training_rows_is_named_as_such() -> None:
     sampled = replace(baseline("linear", 0.5, 0.5), note="fitted on 10 of 20 training rows; another note")
     compared = compare(0.9, sampled)

@@ -204,6 +204,8 @@ class BaselinesConfig(Node):
     """Resamples of the test rows of that interval."""
     margin: Share = 0.0
     """A run is above a baseline if the whole interval of the difference is above this."""
+    min_rows: PositiveInt = 10
+    """Smallest number of labelled test rows, or of questions, that a comparison takes; below it there is none."""
 
 
 Names = Annotated[tuple[str, ...], Field(min_length=1)]

@@ -5,6 +5,7 @@ score (a run that validates by leave-one-out holds no row out), on test, and the
 baseline. Shapes: N test rows, K classes.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,12 +13,13 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import BaselinesConfig, Config
-from lab.core.record.baseline_comparison import ABOVE, BELOW, MAJORITY, NO_BETTER
+from lab.core.record.baseline_comparison import ABOVE, BELOW, MAJORITY, METRIC_WORDS, NO_BETTER
 from lab.models.calibration import ClassRows
 from lab.training.baselines.base import SPLITS, Baseline, sample_of
 from lab.training.baselines.paired_bootstrap import METRICS, Difference, HeadRows, compare_heads, compare_means
 from lab.training.evaluation.base import EvaluationResult
 
+log = logging.getLogger(__name__)
 GRADES = ("f1", "em")
 """Grades of answers, the one that a run is judged by first."""
 DEFAULT = "f1_macro"
@@ -85,7 +87,7 @@ def _part(
         return None
     pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, metric)) for head in heads]
     found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence)
-    known = np.isfinite([found.difference, *found.interval]).all()
+    known = np.isfinite([found.difference, *found.interval]).all() and _is_enough(found, settings, " and ".join(heads))
     return _recorded(found, best, chosen_on, metric, settings.margin) if known else None
 
 
@@ -122,8 +124,18 @@ def _of_answers(
             found = compare_means(
                 np.asarray(values, np.float64), other, resamples=settings.resamples, confidence=settings.confidence
             )
-            parts[grade] = _recorded(found, best, chosen_on, grade, settings.margin)
+            if _is_enough(found, settings, METRIC_WORDS[grade]):
+                parts[grade] = _recorded(found, best, chosen_on, grade, settings.margin)
     return _field(settings, parts.get(GRADES[0]), parts)
+
+
+def _is_enough(found: Difference, settings: BaselinesConfig, what: str) -> bool:
+    """Whether there are test rows enough for a verdict; says so where there are not."""
+    if found.rows >= settings.min_rows:
+        return True
+    shown = f"{found.rows} test row{'' if found.rows == 1 else 's'} with a label"
+    log.info("%s: %s, too few to compare with a baseline (baselines.min_rows=%d)", what, shown, settings.min_rows)
+    return False
 
 
 def _field(settings: BaselinesConfig, whole: dict[str, Any] | None, heads: dict[str, Any]) -> dict[str, Any] | None:
