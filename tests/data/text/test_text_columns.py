@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from lab.data.readers.text_table import Table
-from lab.data.text.text_columns import ColumnTexts
+from lab.data.text.text_columns import ColumnTexts, join_columns
 
 
 def _texts(rows: list[int], columns: tuple[str, ...] = ("a", "b")) -> ColumnTexts:
@@ -16,6 +16,19 @@ def _texts(rows: list[int], columns: tuple[str, ...] = ("a", "b")) -> ColumnText
 def test_columns_are_joined_in_the_requested_order_without_missing_cells() -> None:
     assert list(_texts([0, 1, 2]).batches(2)) == [["uno | x", "dos"], ["y"]]
     assert _texts([0], ("b", "a"))[0] == "x | uno"
+
+
+def test_a_row_of_missing_cells_alone_keeps_its_place() -> None:
+    columns = [
+        pa.array(["uno", None, None, "", None]),
+        pa.array(["x", None, "y", "z", None]),
+        pa.array([None] * 5, "string"),
+    ]
+    assert join_columns(columns, " | ").to_pylist() == ["uno | x", None, "y", " | z", None]
+    assert join_columns(columns[1:], " | ").to_pylist() == ["x", None, "y", "z", None]
+    chunked = [pa.chunked_array([column.slice(0, 2), column.slice(2)]) for column in columns]
+    assert join_columns(chunked, " | ").to_pylist() == ["uno | x", None, "y", " | z", None]
+    assert join_columns([column.slice(0, 0) for column in columns], " | ").to_pylist() == []
 
 
 def test_rows_are_read_by_place() -> None:

@@ -90,8 +90,10 @@ def join_columns(cells: Sequence[Any], separator: str) -> Any:
     """Return string arrays joined row by row without nulls; null where all are null."""
     if len(cells) == 1:
         return cells[0]
-    texts = pc.binary_join_element_wise(*cells, separator, null_handling="skip")
     absent = cells[0].is_null()
     for column in cells[1:]:
         absent = pc.and_(absent, column.is_null())
+    # A row of nulls alone would not be in the result at all (pyarrow 25.0.1).
+    first = pc.if_else(absent, pa.scalar("", pa.string()), cells[0])
+    texts = pc.binary_join_element_wise(first, *cells[1:], separator, null_handling="skip")
     return pc.if_else(absent, pa.scalar(None, pa.string()), texts)
