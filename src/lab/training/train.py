@@ -30,7 +30,8 @@ from lab.loggers.base import RunLogger
 from lab.loggers.build import build
 from lab.models.parameters import parameter_counts
 from lab.training import post_processing, provenance, tune
-from lab.training.auto.table import Choice, suggestion
+from lab.training.auto.suggestion import suggestion
+from lab.training.auto.table import Choice
 from lab.training.baselines.at_end import add_baselines
 from lab.training.baselines.beside import start_beside
 from lab.training.build import trainer as parts
@@ -309,7 +310,7 @@ def _conclude_fast_dev_run(run: RunFolder, config: Config, clock: provenance.Clo
 def _show(run: RunFolder, config: Config, result: EvaluationResult, ending: Ending) -> None:
     """Print the result."""
     show(result, refit_note(run))
-    if (more := suggestion(config, result.comparison)) is not None:
+    if (more := suggestion(config, result.comparison, run.read()["data"])) is not None:
         log.info("%s", more)
     rows = " (leave-one-out on the training rows)" if validates_by_leave_one_out(config) else ""
     goal, epoch = ending.objective["metric"], ending.objective["epoch"] + 1

@@ -2,14 +2,12 @@
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from lab.config.rules.tasks import LABELLED, QUESTIONS, READS, SERIES
 from lab.config.shipped import CONF
-from lab.training.auto.table import TABLE, Facts, Machine, Row, choose, suggestion
+from lab.training.auto.table import TABLE, Facts, Machine, Row, choose
 
 TEXTS = Facts(LABELLED, 1500, 12, 0.25, "es")
 NOTHING = Machine((), lambda: False)
@@ -94,35 +92,3 @@ def test_rows_are_looked_through_from_the_top() -> None:
     assert choose(replace(TEXTS, rows=100), NOTHING, rows).model == "first"
     assert choose(replace(TEXTS, classes=40), NOTHING, rows).model == "second"
     assert choose(TEXTS, NOTHING, rows).model == "last"
-
-
-def _request(model: str, data: str, reason: str | None = None) -> Any:
-    return SimpleNamespace(data=SimpleNamespace(kind=data), model=SimpleNamespace(kind=model), model_reason=reason)
-
-
-@pytest.mark.parametrize(("model", "data"), [("encoder", "files"), ("inception_time", "series_table")])
-@pytest.mark.parametrize("verdict", ["no_better", "below"])
-def test_a_run_that_is_not_above_a_simple_model_is_shown_another_one(model: str, data: str, verdict: str) -> None:
-    comparison = {"overall": {"verdict": verdict, "baseline": "linear"}}
-    line = suggestion(_request(model, data), comparison)
-    assert line is not None
-    assert "model=auto" in line
-
-
-@pytest.mark.parametrize(
-    ("model", "data", "reason", "verdict", "baseline"),
-    [
-        ("encoder", "files", None, "above", "linear"),
-        ("encoder", "files", None, "below", "majority"),  # says more about the rate than about the model
-        ("ngram", "files", "1,500 texts", "below", "linear"),  # chosen by auto
-        ("linear", "files", None, "no_better", "ridge"),
-        ("encoder", "squad", None, "below", "best_sentence"),
-        ("custom", "custom", None, "below", "linear"),
-    ],
-)
-def test_nothing_is_suggested_where_auto_adds_nothing(
-    model: str, data: str, reason: str | None, verdict: str, baseline: str
-) -> None:
-    comparison = {"overall": {"verdict": verdict, "baseline": baseline}}
-    assert suggestion(_request(model, data, reason), comparison) is None
-    assert suggestion(_request(model, data), None) is None

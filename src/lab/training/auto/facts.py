@@ -15,6 +15,8 @@ NUM_TEXTS = 500
 """Texts that the language is read from."""
 ROCKET_FEATURES = 9996
 """Features of a window by MiniRocket's defaults, four bytes each."""
+FEATURE_GIB = ROCKET_FEATURES * 4 / 2**30
+"""Size of these features of a window."""
 
 
 def facts_of(config: Config) -> Facts:
@@ -29,8 +31,7 @@ def facts_of(config: Config) -> Facts:
 
         series = load_series(data)
         rows = len(series.splits["train"])
-        size = rows * ROCKET_FEATURES * 4 / 2**30
-        return Facts(SERIES, rows, *classes_of([series.head]), timed=series.has_times, feature_gib=size)
+        return Facts(SERIES, rows, *classes_of([series.head]), timed=series.has_times, feature_gib=rows * FEATURE_GIB)
     assert isinstance(data, Labelled)
     from lab.data.text.corpus import load
 

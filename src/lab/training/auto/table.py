@@ -4,15 +4,11 @@ Each row says where it comes from: the validation scores of `benchmarks.truth` (
 GPU follow publications, not measurements of this project, and say so.
 """
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
-from lab.config.rules.models import SOLVED
-from lab.config.rules.tasks import GIVES, LABELLED, QUESTIONS, SERIES
-from lab.config.schema import Config
+from lab.config.rules.tasks import LABELLED, QUESTIONS, SERIES
 from lab.core.errors import listed
-from lab.core.record.baseline_comparison import ABOVE, MAJORITY
 
 RARE = 30
 """A class with fewer training rows than this is rare."""
@@ -149,20 +145,6 @@ def choose(facts: Facts, machine: Machine, table: Collection[Row] = TABLE) -> Ch
     """
     row = next(row for row in table if row.holds(facts, machine))
     return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}", row.base)
-
-
-def suggestion(config: Config, comparison: Mapping[str, Any] | None) -> str | None:
-    """Return what to try after a run that is not above a fitted baseline; None if it is, or if nothing else is left.
-
-    comparison: the field `baseline_comparison` of run.json.
-    """
-    overall = None if comparison is None else comparison["overall"]
-    if overall is None or overall["verdict"] == ABOVE or overall["baseline"] == MAJORITY:
-        return None
-    task, model = GIVES[config.data.kind], config.model
-    if config.model_reason is not None or task not in (LABELLED, SERIES) or model.kind in SOLVED:
-        return None
-    return "To try next: model=auto takes the model that was best on data of this kind."
 
 
 def _seen(facts: Facts) -> list[str]:
