@@ -228,3 +228,15 @@ def test_a_complete_run_names_every_limit_that_can_be_raised() -> None:
     assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "9"}) == []
     assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "null"}) == []
     assert _nothing_left("RUN", "completed", saved, {"trainer.max_steps": "5"}) != []
+
+
+@pytest.mark.parametrize(
+    "model", [{"kind": "linear"}, {"kind": "logistic_lags"}, {"kind": "minirocket", "head": "ridge"}]
+)
+def test_a_model_that_is_solved_in_one_pass_is_only_tested_again(model: dict[str, str]) -> None:
+    saved = {"trainer.max_epochs": 1, **{f"model.{name}": value for name, value in model.items()}}
+    (mistake,) = _nothing_left("RUN", "completed", saved, {})
+    assert mistake.remedy == "test=RUN"
+    assert "one pass" in mistake.problem
+    (trained,) = _nothing_left("RUN", "completed", saved | {"model.kind": "minirocket", "model.head": "logistic"}, {})
+    assert trained.remedy == "resume=RUN trainer.max_epochs=2, or test=RUN"

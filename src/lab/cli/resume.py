@@ -18,6 +18,7 @@ from lab.cli.saved_config import SavedConfig, read_saved
 from lab.config.dotted_keys import flattened, is_there
 from lab.config.interpolations import resolved
 from lab.config.key_roles import field_of, has_role
+from lab.config.rules.models import SOLVED
 from lab.config.rules.sizes import unusable
 from lab.config.schema import Role
 from lab.config.unknown_keys import renamed
@@ -33,6 +34,8 @@ OWN = ("hydra.run.dir", "hydra.output_subdir")
 """Where it writes: into its own folder."""
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 """What may end a run; a completed run is resumed where one of them is raised."""
+IN_CLOSED_FORM = [("model.kind", kind) for kind in SOLVED] + [("model.head", "ridge")]
+"""Settings of models that are solved in one pass, which no limit makes longer."""
 DONE = {"resume": "resumed", "test": "tested again"}
 
 log = logging.getLogger(__name__)
@@ -223,6 +226,9 @@ def _nothing_left(
     given: str, status: str | None, saved: Mapping[str, object], typed: Mapping[str, str]
 ) -> list[Mistake]:
     """The mistake of a completed run, which is resumed only where what ended it was changed."""
+    if status == "completed" and any(saved.get(key) == value for key, value in IN_CLOSED_FORM):
+        problem = "this run is complete: its model is solved in one pass, so there is nothing to continue"
+        return [Mistake("resume", problem, quoted("test", given), given)]
     limits = [name for name in LIMITS if saved.get(name) is not None] or ["trainer.max_epochs"]
     more = any(
         limit in typed and (_number(typed[limit]) > _number(saved.get(limit)) or limit == "trainer.max_time")
