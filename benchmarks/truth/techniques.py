@@ -57,11 +57,11 @@ DATA = (
     Prepared("Reuters 52", "texts", "f1_macro", "Reuters, 52 topics", ("data.split.val=0.25",
              "data.max_rows.train=1000", "data.max_rows.val=1000", "data.max_length=128")),
     Prepared("20 newsgroups", "texts", "f1_macro", "20 newsgroups, 3000 rows"),
-    Prepared("Cajamarca", "series", "mcc", "Cajamarca, rain tomorrow"),
+    Prepared("Cajamarca", "series", "mcc", "Cajamarca, rain tomorrow", ("data.max_rows.train=1000",
+             "data.max_rows.val=700")),
     Prepared("Seattle", "series", "mcc", "Seattle, rain tomorrow"),
-    Prepared("airports", "series", "mcc", "New York airports, rain in 3 h", ("data.max_rows.train=6000",
-             "data.split={val_from: '2013-06-01', test_from: '2013-08-01'}")),
-    Prepared("rainfall", "series", "mcc", None, ("data=rainfall", "data.generator_seed=1", "data.split.val=0.25")),
+    Prepared("rainfall", "series", "mcc", None, ("data=rainfall", "data.hours=2000", "data.window=24",
+             "data.generator_seed=1", "data.split.val=0.25", "data.missing_values=mask")),
 )  # fmt: skip
 MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "texts": {
