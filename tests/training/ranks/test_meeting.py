@@ -1,5 +1,6 @@
 """Messages, signs and failures go over the store; a rank whose rank 0 has ended gets an error."""
 
+import re
 import threading
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ from torch import distributed
 
 from lab.core.errors import RunError
 from lab.core.processes.world import World
+from lab.training.ranks.arrival import Missing
 from lab.training.ranks.meeting import Meeting, is_lost
 
 ZERO = World(0, 2, 0, 2, "127.0.0.1", 0, "lab")
@@ -36,7 +38,7 @@ def test_messages_arrive_in_order_and_failures_come_back() -> None:
     thread.start()
     number = zero.send({"kind": "fit", "folder": "a"})
     assert zero.failures() == {}
-    zero.await_ready(number, lambda: None)
+    zero.await_ready(number, lambda missing: None)
     zero.send({"kind": "end"})
     thread.join()
     assert received == [{"kind": "fit", "folder": "a", "number": 1}, {"kind": "end", "number": 2}]
@@ -47,11 +49,16 @@ def test_rank_zero_may_give_up_while_it_waits() -> None:
     zero = Meeting(ZERO)
     number = zero.send({"kind": "fit"})
 
-    def look() -> None:
-        raise RunError("rank 1 has died")
+    def look(missing: Missing) -> None:
+        raise RunError(f"gave up {missing.absent} {missing.preparing}")
 
-    with pytest.raises(RunError, match="rank 1 has died"):
+    with pytest.raises(RunError, match=re.escape("gave up (1,) ()")):
         zero.await_ready(number, look)
+    one = other(zero)
+    with pytest.raises(RunError, match=re.escape("gave up () (1,)")):
+        zero.await_ready(number, look)
+    one.ready(number)
+    zero.await_ready(number, look)
 
 
 @pytest.mark.parametrize("how", ["silent", "gone"])

@@ -27,6 +27,7 @@ from lab.core.processes.world import World, num_ranks, started_outside
 from lab.core.record.run_folder import RunFolder
 from lab.training.build.strategy import gpu_index
 from lab.training.build.trainer import Hardware
+from lab.training.ranks.arrival import Missing, Patience
 from lab.training.ranks.meeting import Meeting, is_lost, share_weights
 from lab.training.ranks.watch import watching
 from lab.training.session import num_threads, resume_command
@@ -76,7 +77,7 @@ class Ranks:
         with watching(self.processes) as watch:
             try:
                 number = self.meeting.send({"kind": "fit", **self.message, **message})
-                self.meeting.await_ready(number, self._refuse_dead)
+                self._await_others(number)
                 with self.meeting.group(number, on_gpu):
                     if self.message["config"]["cache"]["hidden_states"]:
                         share_weights(model)
@@ -88,9 +89,21 @@ class Ranks:
                     raise failure from error
                 raise
 
-    def _refuse_dead(self) -> None:
-        if (failure := self._failure(0.0)) is not None:
-            raise failure
+    def _await_others(self, number: int) -> None:
+        """Wait until the other ranks are ready for message `number`. Raises RunError if one has failed or is late."""
+        patience = Patience(self.world, self.meeting.opened_s, time.monotonic())
+
+        def look(missing: Missing) -> None:
+            if (failure := self._failure(0.0)) is not None:
+                raise failure
+            try:
+                line = patience.notice(missing, time.monotonic())
+            except MachineError as late:
+                raise MachineError(f"{late}{self._resume()}") from None
+            if line is not None:
+                log.info("%s", line)
+
+        self.meeting.await_ready(number, look)
 
     def _failure(self, patience_s: float, own: Exception | None = None) -> RunError | None:
         """The error of another rank, as it has reported it, or as the end of its process shows, or `own` error."""

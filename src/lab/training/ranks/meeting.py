@@ -19,11 +19,12 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 
 from lab.core.errors import RunError
 from lab.core.processes.world import World
+from lab.training.ranks.arrival import Missing, place, reach
 
 LOOK_S = 0.05
 """Seconds between two looks for a message, and at the other processes meanwhile."""
-CONNECT = timedelta(minutes=5)
-"""Time in which all processes of a run must have started."""
+ANSWER = timedelta(minutes=1)
+"""Time in which a store that can be reached must accept a connection."""
 SILENCE = timedelta(minutes=30)
 """Longest wait of a rank for the others inside a fit."""
 LOST = ("Connection closed by peer", "Connection reset by peer", "Timed out waiting", "NCCL")
@@ -47,19 +48,23 @@ def is_lost(error: BaseException) -> bool:
 
 
 class Meeting:
-    """This process's connection to the store of its run. Raises RunError if there is none within `CONNECT`."""
+    """This process's connection to the store of its run. Raises RunError if there is none within `arrival.START_S`."""
 
     def __init__(self, world: World) -> None:
         agent = os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"
         is_host = world.rank == 0 and not (world.starter == "torchrun" and agent)
+        if not is_host:
+            reach(world)
         try:
-            store = TCPStore(world.address, world.port, is_master=is_host, timeout=CONNECT, wait_for_workers=False)
+            store = TCPStore(world.address, world.port, is_master=is_host, timeout=ANSWER, wait_for_workers=False)
+            self._store: Store = PrefixStore("lab", store)
+            if world.rank > 0:
+                self._store.set(f"connected/{world.rank}", "1")
         except RuntimeError as error:
-            place = f"{world.address}:{world.port}"
-            raise RunError(f"rank {world.rank} cannot connect to rank 0 at {place}: {error}") from error
+            raise RunError(f"rank {world.rank} cannot connect to rank 0 at {place(world)}: {error}") from error
         self.world = replace(world, port=store.port)
-        self._store: Store = PrefixStore("lab", store)
         self._sent = self._read = 0
+        self.opened_s = time.monotonic()
 
     def send(self, message: Mapping[str, Any]) -> int:
         """Send the next message of rank 0 to all other ranks; return its number."""
@@ -68,9 +73,13 @@ class Meeting:
         return self._sent
 
     def receive(self) -> dict[str, Any]:
-        """Wait for the next message of rank 0 and return it. Raises RunError if rank 0 has ended."""
+        """Wait for the next message of rank 0 and return it. Raises RunError if rank 0 has ended.
+
+        There is no other limit: rank 0 may read data, or test, for hours, and its end closes the connection.
+        """
         self._read += 1
-        self._await(f"message/{self._read}", lambda: None)
+        while not self._has(f"message/{self._read}"):
+            time.sleep(LOOK_S)
         message: dict[str, Any] = json.loads(self._store.get(f"message/{self._read}"))
         return message | {"number": self._read}
 
@@ -78,10 +87,14 @@ class Meeting:
         """Say that this rank has done what message `number` needs before the group is made."""
         self._store.set(f"ready/{number}/{self.world.rank}", "1")
 
-    def await_ready(self, number: int, look: Callable[[], None]) -> None:
-        """Wait until all other ranks are ready for message `number`. look: called meanwhile; raises to give up."""
-        for rank in range(1, self.world.size):
-            self._await(f"ready/{number}/{rank}", look)
+    def await_ready(self, number: int, look: Callable[[Missing], None]) -> None:
+        """Wait until all other ranks are ready for message `number`. look: called meanwhile with those that are not;
+        it raises to give up."""
+        while waiting := [rank for rank in range(1, self.world.size) if not self._has(f"ready/{number}/{rank}")]:
+            connected = {rank: self._has(f"connected/{rank}") for rank in waiting}
+            absent, preparing = (tuple(rank for rank in waiting if connected[rank] is which) for which in (False, True))
+            look(Missing(absent, preparing))
+            time.sleep(LOOK_S)
 
     def report(self, failure: Mapping[str, str]) -> None:
         """Tell rank 0 why this rank fails, unless rank 0 has ended."""
@@ -112,11 +125,9 @@ class Meeting:
         finally:
             distributed.destroy_process_group()
 
-    def _await(self, key: str, look: Callable[[], None]) -> None:
-        """Look for a key until it is there: torch's own wait writes lines about each time-out, and cannot `look`."""
+    def _has(self, key: str) -> bool:
+        """Whether the store has a key: torch's own wait writes lines about each time-out, and cannot look elsewhere."""
         try:
-            while not self._store.check([key]):
-                look()
-                time.sleep(LOOK_S)
+            return bool(self._store.check([key]))
         except distributed.DistNetworkError as error:
             raise RunError("rank 0 has ended") from error
