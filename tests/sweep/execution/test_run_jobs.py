@@ -68,11 +68,23 @@ def test_a_job_that_fails_or_dies_stops_no_other() -> None:
     assert len(pool.started) == 4
 
 
+FEW = RequestError(Mistake("data.split.folds", "7 texts cannot fill 9 folds", "data.split.folds=7", 9))
+
+
+@pytest.mark.parametrize("slots", [1, 2, 4])
+def test_with_more_folds_than_rows_the_reason_is_said_once(slots: int, caplog: pytest.LogCaptureFixture) -> None:
+    pool = Jobs(slots, dict.fromkeys(range(4), FEW))
+    with pytest.raises(RequestError, match="7 texts cannot fill 9 folds"):
+        run_jobs(cast(Pool, pool), JOBS, 9, lambda job: f"job {job.number}")
+    assert len(pool.started) == slots
+    assert caplog.text.count("7 texts cannot fill 9 folds") == 1
+    assert pool.closed
+
+
 def test_with_more_folds_than_rows_no_further_job_starts(caplog: pytest.LogCaptureFixture) -> None:
-    few = RequestError(Mistake("data.split.folds", "7 texts cannot fill 9 folds", "data.split.folds=7", 9))
-    _, pool = results({0: few}, slots=1)
-    assert pool.started == [0]
-    assert "3 jobs are not started: data.split.folds=9: 7 texts cannot fill 9 folds" in caplog.text
+    values, pool = results({1: FEW}, slots=1)  # the folds differ between the jobs
+    assert (pool.started, values) == ([0, 1], [0.5, FEW, FEW, FEW])
+    assert "2 jobs are not started: data.split.folds=9: 7 texts cannot fill 9 folds" in caplog.text
     _, pool = results({0: RequestError(Mistake("optimizer.lr", "too high"))}, slots=1)
     assert len(pool.started) == 4
 

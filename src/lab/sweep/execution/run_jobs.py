@@ -27,9 +27,10 @@ def run_jobs(
     """Run the jobs and return their results in order; the pool is closed in every case.
 
     timeout_s: of each job; describe: the words for a job in its log line. After a fault of the machine, or with more
-    folds than rows, no further job starts: each would fail in the same way.
+    folds than rows, no further job starts: each would fail in the same way. Raises the RequestError about the folds if
+    every job ended by one; it is logged once.
     """
-    waiting, returns = list(jobs), dict[int, JobReturn]()
+    waiting, returns, logged = list(jobs), dict[int, JobReturn](), set[str]()
     by_number, began = {job.number: job for job in jobs}, dict[int, float]()
     try:
         while len(returns) < len(jobs):
@@ -43,15 +44,23 @@ def run_jobs(
                     continue
                 job = by_number[event.number]
                 returns[job.number] = result = _return_of(event, job)
-                seconds = time.monotonic() - began[job.number]
-                log.info("#%d %s  %.0f s  %s", job.number, _end_of(result), seconds, describe(job))
-                if _ends_all(fault := return_value(result)) and waiting:
+                seconds, fault = time.monotonic() - began[job.number], return_value(result)
+                if not _is_about_folds(fault):
+                    log.info("#%d %s  %.0f s  %s", job.number, _end_of(result), seconds, describe(job))
+                elif not waiting and str(fault) not in logged:
+                    log.error("#%d failed: %s", job.number, fault)
+                logged.add(str(fault))
+                if waiting and (_is_about_folds(fault) or isinstance(fault, MachineError)):
                     log.error("%d jobs are not started: %s", len(waiting), fault)
                     returns |= {other.number: failed_return(other, fault) for other in waiting}
                     waiting.clear()
     finally:
         pool.close()
-    return [returns[job.number] for job in jobs]
+    results = [returns[job.number] for job in jobs]
+    faults = [return_value(result) for result in results]
+    if _is_about_folds(faults[0]) and all(map(_is_about_folds, faults)):
+        raise faults[0]
+    return results
 
 
 def _return_of(event: TrialExit, job: Job) -> JobReturn:
@@ -62,11 +71,9 @@ def _return_of(event: TrialExit, job: Job) -> JobReturn:
     return failed_return(job, RunError(problem))
 
 
-def _ends_all(fault: object) -> TypeGuard[BaseException]:
-    """Return whether every further job would fail as this one did."""
-    if isinstance(fault, RequestError):
-        return any(mistake.key == "data.split.folds" for mistake in fault.mistakes)
-    return isinstance(fault, MachineError)
+def _is_about_folds(fault: object) -> TypeGuard[RequestError]:
+    """Return whether the rows cannot fill the folds, which holds for the other folds too."""
+    return isinstance(fault, RequestError) and any(mistake.key == "data.split.folds" for mistake in fault.mistakes)
 
 
 def _end_of(result: JobReturn) -> str:
