@@ -64,6 +64,7 @@ def test_no_logger_at_all_is_allowed() -> None:
     ("key", "value", "words", "remedy"),
     [
         ("optimizer.lr", -1, "greater than 0", "optimizer.lr=0.001"),
+        ("baselines.max_wait_s", -1, "greater than 0", "baselines.max_wait_s=1800"),
         ("optimizer.lr", "fast", "a number", "optimizer.lr="),
         ("optimizer.lr", float("nan"), "finite", "optimizer.lr="),
         ("optimizer.weight_decay", float("inf"), "finite", ""),

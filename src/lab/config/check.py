@@ -37,11 +37,13 @@ FILL_IN = {
     "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
     "data.metric": "data.metric=val/acc objective.mode=max",
+    "baselines.max_wait_s": "baselines.max_wait_s=1800",
+    "callbacks.checkpoint.every_minutes": "callbacks.checkpoint.every_minutes=10",
     "run": "run=outputs/DATE/TIME",
     "input": "input=new.csv",
     "output": "output=my_model",
 }
-"""Examples to type for keys that have no default."""
+"""Examples to type for keys that have no default, or whose smallest value is of no use."""
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
 SAME_KEYS = {
@@ -278,7 +280,7 @@ def _instead(key: str, group: list[ErrorDetails], plain: Mapping[str, Any], sche
         tags = str(first["ctx"]["expected_tags"]).replace("'", "").split(", ")
         near = nearest(str(first["ctx"]["tag"]), tags) or tags[0]
         return f"{key}={near}" if near in SAME_KEYS[group_name] else f"{group_name}={near}"
-    if first["type"] in _RANGES:
+    if first["type"] in _RANGES and key not in FILL_IN:
         bound = first["ctx"][_RANGES[first["type"]][1]]
         inside = {"greater_than": bound + 1 if isinstance(bound, int) else bound + 0.001, "less_than": bound / 10}
         return f"{key}={inside.get(first['type'], bound)}"

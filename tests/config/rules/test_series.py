@@ -2,6 +2,8 @@
 
 import pytest
 
+from lab.config.rules.series import _columns
+
 from .conftest import keys_of_mistakes
 
 DATES = ("data.split.val_from", "data.split.test_from")
@@ -51,3 +53,11 @@ TABLE = ("data.time", "data.group", "data.features", "data.label")
 )
 def test_rule(keys: tuple[str, ...], values: tuple[object, ...], blamed: list[str]) -> None:
     assert keys_of_mistakes(dict(zip(keys, values, strict=True))) == blamed
+
+
+def test_a_column_with_two_roles_has_a_remedy_to_type() -> None:
+    (group,) = _columns("date", "date", None, {"feature": "rain"})
+    (label,) = _columns("date", None, None, "date")
+    (time,) = _columns(["year", "day", "year"], None, None, "wet")
+    remedies = [found.remedy for found in (group, label, time)]
+    assert remedies == ["data.group=null", "data.label=OTHER_COLUMN", "'data.time=[year,day]'"]

@@ -50,9 +50,12 @@ def _columns(time: str | Sequence[str], group: str | None, features: Sequence[st
     used: dict[str, str] = {}
     for key, name in names:
         if name is not None and name in used:
-            yield Mistake(
-                key, f"{name!r} is already {used[name]}; a column can have one role only", "another column", name
-            )
+            remedy = {
+                "data.time": quoted("data.time", list(dict.fromkeys(moments))),
+                "data.group": "data.group=null",
+                "data.label": "data.label=OTHER_COLUMN",
+            }[key]
+            yield Mistake(key, f"{name!r} is already {used[name]}; a column can have one role only", remedy, name)
         elif name is not None:
             used[name] = key
     twice = sorted({name for name in features or () if list(features or ()).count(name) > 1})

@@ -7,6 +7,7 @@ content give the same corpus whatever the files' names. Cost: about 20 microseco
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import refuse_if_any
 from lab.data.label_encoder import LabelEncoder, class_order
 from lab.data.text.checks.class_checks import check_classes, unvalidated_classes
+from lab.data.text.checks.other_columns import unused_labels
 from lab.data.text.checks.row_checks import check_leaks, check_rows
 from lab.data.text.halved_survey import whole_survey
 from lab.data.text.source import Source, open_source
@@ -74,14 +76,15 @@ def load(data: Labelled, cache: Path) -> Corpus:
     surveys = {split: whole_survey(table, source.columns, encoders) for split, table in source.tables.items()}
     may_hold_sets = source.columns.sets is None and isinstance(data, Columned)
     values = {head: encoder.names for head, encoder in encoders.items()} if may_hold_sets else {}
-    checks = [check_rows(surveys, values)]
+    unused = partial(unused_labels, source.tables, source.columns)
+    checks = [check_rows(surveys, values, unused)]
     refuse_if_any(checks[0].mistakes)
     splits = make_splits(surveys, data)
     if source.stream is not None:
         splits = replace(splits, drawn=source.stream.drawn, kept_together="text")
     heads, labels = _labelled(source, splits, encoders)
     texts = {name: _texts(source, part) for name, part in splits.parts.items()}
-    checks += [check_classes(heads), unvalidated_classes(heads, labels["val"])]
+    checks += [check_classes(heads, unused), unvalidated_classes(heads, labels["val"])]
     checks += [check_leaks(splits, texts["train"], labels["train"], heads, data.leaks)]
     refuse_if_any([mistake for check in checks for mistake in check.mistakes])
     if data.split.train_on_val:  # after the checks: val is not held out from here on

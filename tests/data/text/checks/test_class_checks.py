@@ -31,3 +31,11 @@ def test_classes_that_validation_cannot_score_are_named() -> None:
     labels = {"modo": np.array([0, 1, MISSING]), "causa": np.array([0, 1, 1])}
     (note,) = unvalidated_classes(heads, labels).notes
     assert note == "modo: 1 classes of train are not in val, which cannot score them: c"
+
+
+def test_a_head_with_one_class_is_left_out_or_replaced() -> None:
+    single, several = HeadSpec("modo", ("a", "b"), (3, 0)), HeadSpec("causa", ("x", "y"), (3, 3))
+    (mistake,) = check_classes([single, several]).mistakes
+    assert mistake.remedy == "leave it out: 'data.labels=[causa]'"
+    (mistake,) = check_classes([single], lambda: ["tipo"]).mistakes
+    assert mistake.remedy == "'data.labels=[tipo]'"

@@ -56,3 +56,6 @@ def test_an_identifier_is_not_a_label() -> None:
     assert mistake.value == "id"
     assert "has 4 values in 4 labelled rows, 4 of them in a single row" in mistake.problem
     assert mistake.remedy == "leave it out: 'data.labels=[modo]'"
+    rows.labels["modo"] = rows.labels["id"]
+    every = check_rows({"train": rows}, {}, lambda: ["tipo"]).mistakes
+    assert [mistake.remedy for mistake in every] == ["'data.labels=[tipo]'"] * 2

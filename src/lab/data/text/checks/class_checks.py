@@ -13,15 +13,20 @@ import pyarrow as pa
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, listed
+from lab.data.text.checks.other_columns import Unused, other_labels
 from lab.data.text.checks.row_checks import MAX_EXAMPLES, CheckResult
 from lab.data.text.label_survey import plain_text
 
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
-def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
-    """Report heads with fewer than two classes in train, classes that train does not have, and several spellings."""
+def check_classes(heads: Sequence[HeadSpec], unused: Unused = tuple) -> CheckResult:
+    """Report heads with fewer than two classes in train, classes that train does not have, and several spellings.
+
+    unused: see `other_labels`.
+    """
     result = CheckResult()
+    sound = [head.name for head in heads if sum(count > 0 for count in head.counts) > 1]
     unseen, spellings = {}, {}
     for head in heads:
         if groups := same_but_spelling(head.classes):
@@ -33,9 +38,8 @@ def check_classes(heads: Sequence[HeadSpec]) -> CheckResult:
         in_train = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
         if len(in_train) < 2:
             content = f"only one class ({in_train[0]!r})" if in_train else "no label at all"
-            result.mistakes.append(
-                Mistake("data.labels", f"has {content} in train: nothing to learn", "another column", head.name)
-            )
+            problem = f"has {content} in train: nothing to learn"
+            result.mistakes.append(Mistake("data.labels", problem, other_labels(sound, unused), head.name))
         if len(in_train) < head.num_classes:
             unseen[head.name] = [name for name in head.classes if name not in set(in_train)]
             names = listed(unseen[head.name], MAX_EXAMPLES)

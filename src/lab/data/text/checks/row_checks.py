@@ -12,8 +12,8 @@ import numpy as np
 from lab.config.schema import Leaks
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, listed
-from lab.core.hydra_quoting import quoted
 from lab.data.text.checks import leakage
+from lab.data.text.checks.other_columns import Unused, other_labels
 from lab.data.text.checks.shortcuts import Shortcut, shortcuts
 from lab.data.text.label_sets import wrong_forms
 from lab.data.text.label_survey import Survey
@@ -35,10 +35,13 @@ class CheckResult:
     facts: dict[str, object] = field(default_factory=dict)
 
 
-def check_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]]) -> CheckResult:
+def check_rows(
+    surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]], unused: Unused = tuple
+) -> CheckResult:
     """Report unusable rows, missing cells, and label columns that are copies of a text column or have no classes.
 
-    values: the distinct labels of each column that may hold sets of labels or objects instead.
+    values: the distinct labels of each column that may hold sets of labels or objects instead; unused: see
+    `other_labels`.
     """
     result = CheckResult(wrong_forms(values))
     for split, survey in surveys.items():
@@ -57,7 +60,9 @@ def check_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]
         if missing:
             result.notes.append(f"{split}: missing cells: {listed(missing)}")
     reported = {mistake.value for mistake in result.mistakes}
-    result.mistakes += [mistake for mistake in _columns_without_classes(surveys) if mistake.value not in reported]
+    result.mistakes += [
+        mistake for mistake in _columns_without_classes(surveys, unused) if mistake.value not in reported
+    ]
     for head, text in next(iter(surveys.values())).copies:
         num = sum(survey.copies[head, text] for survey in surveys.values())
         labelled = sum(int((survey.labels[head] != MISSING).sum()) for survey in surveys.values())
@@ -72,23 +77,21 @@ def check_rows(surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]
     return result
 
 
-def _columns_without_classes(surveys: Mapping[str, Survey]) -> list[Mistake]:
+def _columns_without_classes(surveys: Mapping[str, Survey], unused: Unused) -> list[Mistake]:
     """Label columns in which most rows have a class of their own: numbers, dates, names, free text."""
-    mistakes = []
+    problems = {}
     heads = list(next(iter(surveys.values())).labels)
     for head in heads:
         codes = np.concatenate([survey.labels[head] for survey in surveys.values()])
         codes = codes[codes != MISSING]
         lone = lone_classes(codes)
         if len(codes) and lone > _MAX_LONE_SHARE * len(codes):
-            rest = [other for other in heads if other != head]
-            remedy = f"leave it out: {quoted('data.labels', rest)}" if rest else "another column"
-            problem = (
+            problems[head] = (
                 f"has {len(np.unique(codes))} values in {len(codes)} labelled rows, {lone} of them in a single row: "
                 "an identifier, a measurement or free text, not a label"
             )
-            mistakes.append(Mistake("data.labels", problem, remedy, head))
-    return mistakes
+    remedy = other_labels([head for head in heads if head not in problems], unused) if problems else ""
+    return [Mistake("data.labels", problem, remedy, head) for head, problem in problems.items()]
 
 
 def check_leaks(

@@ -23,6 +23,7 @@ from lab.data.cache.store import make_entry
 from lab.data.label_encoder import LabelEncoder, class_order
 from lab.data.progress_lines import ticker
 from lab.data.readers.text_table import Table
+from lab.data.text.checks.other_columns import other_labels
 from lab.data.text.label_survey import Columns, hashed
 from lab.data.text.streaming.selection import Selected, Shares, split_of, usable
 from lab.data.text.streaming.shards import Block, Shard, checked
@@ -173,7 +174,8 @@ class _Pass:
             num = len(self.encoders[head].names)
             if num > MAX_CLASSES:
                 problem = f"has more than {MAX_CLASSES} values in the first {self.num_usable} rows: not a label"
-                raise RequestError(Mistake("data.labels", problem, "another column", head))
+                rest = [name for name in rows.labels if len(self.encoders[name].names) <= MAX_CLASSES]
+                raise RequestError(Mistake("data.labels", problem, other_labels(rest), head))
             known = codes[in_train & (codes != MISSING)]
             counts = np.bincount(known, minlength=num)
             counts[: len(self.counts[head])] += self.counts[head]
