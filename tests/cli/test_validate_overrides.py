@@ -79,6 +79,11 @@ def test_one_slip(override: str, key: str, words: str, remedy: str) -> None:
     assert remedy in judged[key].remedy
 
 
+def test_a_key_that_is_given_under_a_near_name_is_not_missed_as_well() -> None:
+    judged = result("data=csv", "data.path=a.csv", "data.text=[t]", "data.label=[motivo]")
+    assert {key: mistake.remedy for key, mistake in judged.items()} == {"data.label": "'data.labels=[motivo]'"}
+
+
 def test_a_misspelt_choice_is_read_as_its_nearest_for_the_keys_beside_it() -> None:
     judged = result("data=cvs", "data.path=a.csv", "data.encodng=latin-1")
     assert set(judged) == {"data", "data.encodng", "data.text", "data.labels"}

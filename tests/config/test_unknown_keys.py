@@ -88,6 +88,14 @@ def test_a_key_of_another_choice_names_one_of_the_same_task_first() -> None:
     assert no_key("data.path", "a.csv", plain()).remedy.startswith("data=csv ")
 
 
+@pytest.mark.parametrize("value", ["[motivo]", "motivo"])
+def test_a_key_that_the_chosen_data_spell_a_little_differently_is_the_remedy(value: str) -> None:
+    mistake = no_key("data.label", value, plain("data=csv"))
+    assert mistake.remedy == "'data.labels=[motivo]'"
+    assert "it belongs to data=" in mistake.problem
+    assert mistake.problem.endswith("the nearest here is data.labels")
+
+
 @pytest.mark.parametrize(
     ("key", "remedy"),
     [

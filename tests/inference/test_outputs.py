@@ -85,6 +85,16 @@ def test_what_cannot_be_written_is_refused(tmp_path: Path, name: str, resumes: b
         refuse_output(str(tmp_path / name), resumes)
 
 
+def test_an_output_with_its_side_file_is_one_mistake_and_the_remedy_is_free(tmp_path: Path) -> None:
+    for name in ("p.csv", "p.csv.rejected.csv", "p_2.csv.rejected.csv"):
+        (tmp_path / name).write_text("x")
+    with pytest.raises(RequestError) as caught:
+        refuse_output(str(tmp_path / "p.csv"), False)
+    (mistake,) = caught.value.mistakes
+    assert mistake.remedy == f"output={tmp_path}/p_3.csv, or resume_output=true to continue it"
+    refuse_output(str(tmp_path / "p_3.csv"), False)
+
+
 @pytest.mark.parametrize("ending", ["csv", "tsv"])
 @pytest.mark.parametrize("first", ["=", "+", "-", "@", "\t", "\r"])
 def test_every_beginning_of_a_formula_is_escaped_in_cells_and_header(tmp_path: Path, first: str, ending: str) -> None:

@@ -26,7 +26,7 @@ from lab.cli.compose import composed, search_path, wrong_flags
 from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
-from lab.config.check import check
+from lab.config.check import NO_DEFAULT, check
 from lab.config.dotted_keys import is_below, is_there
 from lab.config.plugins import load
 from lab.config.schema import Config
@@ -91,7 +91,9 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
     jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
     new = {str(mistake): mistake for mistake in _of_typed(jobs, judged) if not is_below(mistake.key, judged.unread)}
-    every = _besides(judged.mistakes, new.values())
+    meant = {mistake.remedy.strip("'").partition("=")[0] for mistake in judged.mistakes}  # typed under another name
+    unmeant = [each for each in new.values() if each.key not in meant or not each.problem.startswith(NO_DEFAULT)]
+    every = _besides(judged.mistakes, unmeant)
     every = _besides(every, slurm.of_line(typed, name, [*judged.groups, *judged.sound]))
     if every and also is not None:
         every = _besides(every, also(GlobalHydra.instance().config_loader(), name, judged.kept))

@@ -44,6 +44,10 @@ FILL_IN = {
     "output": "output=my_model",
 }
 """Examples to type for keys that have no default, or whose smallest value is of no use."""
+NO_DEFAULT = "has no default and must be given"
+"""The first words about a key without a value."""
+OF_THE_FILE = ("data.text", "data.labels")
+"""Keys whose values are names of columns."""
 RequestT = TypeVar("RequestT", bound=BaseModel)
 
 SAME_KEYS = {
@@ -63,7 +67,7 @@ def check(composed: DictConfig | Mapping[str, Any]) -> Config:
         raise RequestError(UNCHOSEN)
     plain, undirected = with_mode(plain)
     blanks, mistakes = list(_blanks(plain)), [*without_repeats(unresolved), *undirected]
-    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    mistakes += map(_not_given, blanks)
     mistakes += [replace(each, remedy=each.remedy or _finite(each.key, plain)) for each in not_finite(plain)]
     config: Config | None = None
     try:
@@ -143,7 +147,7 @@ def check_export(composed: DictConfig | Mapping[str, Any]) -> ExportRequest:
 def _checked(composed: DictConfig | Mapping[str, Any], schema: type[RequestT]) -> RequestT:
     plain, unresolved = _plain(composed)
     blanks, mistakes = list(_blanks(plain)), without_repeats(unresolved)
-    mistakes += [Mistake(key, "has no default and must be given", FILL_IN.get(key, f"{key}=...")) for key in blanks]
+    mistakes += map(_not_given, blanks)
     try:
         config = schema.model_validate(plain)
     except ValidationError as error:
@@ -160,6 +164,11 @@ def _plain(composed: DictConfig | Mapping[str, Any]) -> tuple[dict[str, Any], di
 def _finite(key: str, plain: Mapping[str, Any]) -> str:
     value = example(plain, key)
     return quoted(key, 1 if value == "..." else value)
+
+
+def _not_given(key: str) -> Mistake:
+    problem = f"{NO_DEFAULT}: names of columns of your data" if key in OF_THE_FILE else NO_DEFAULT
+    return Mistake(key, problem, FILL_IN.get(key, f"{key}=..."))
 
 
 def _blanks(plain: Mapping[str, Any]) -> Iterator[str]:

@@ -3,9 +3,10 @@
 Names of settings of other frameworks are translated where `lab` has the setting.
 """
 
+import difflib
 import shlex
 from collections.abc import Iterable, Mapping
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from lab.config import template_overrides
 from lab.config.dotted_keys import at, flattened, is_there, nearest_key
@@ -59,6 +60,8 @@ RENAMED_CHOICES = {
     "experiment": {"ocensa_phase3": "reports_beto", "ocensa_fast": "reports_beto_fast"},
 }
 """Present names of choices of earlier versions, by group."""
+_SPELLING = 0.85
+"""Least similarity (0 to 1) of two names that are taken for two spellings of one; `label` and `labels` have 0.91."""
 _LATER = "is not supported yet"
 NOT_YET = {
     "export": "is a command of its own: python export.py run=RUN output=FOLDER",
@@ -83,6 +86,8 @@ def no_key(key: str, text: str | None, plain: Mapping[str, Any]) -> Mistake:
     if leaf not in NOT_YET and (homes := _homes(key, plain)):
         group = key.partition(".")[0]
         problem = f"no such key here; it belongs to {listed([f'{group}={home}' for home in homes])}"
+        if near := _same_but_spelling(key, plain):
+            return Mistake(key, f"{problem}; the nearest here is {near}", _typed(near, text, plain), text)
         return Mistake(key, problem, f"{group}={homes[0]} {shlex.quote(f'{key}={text}')}", text)
     problem, near = unknown(key, [*flattened(plain), *map(str, plain)])
     if near is None:
@@ -148,6 +153,25 @@ def _whole(parent: str, leaf: str, text: str | None, plain: Mapping[str, Any]) -
     old, value = at(plain, parent), text or "null"
     typed = f"{{{leaf}: {value}}}" if old is None else f"[{value}]" if isinstance(old, list) else value
     return shlex.quote(f"{parent}={typed}")
+
+
+def _same_but_spelling(key: str, plain: Mapping[str, Any]) -> str | None:
+    """Return the key of the chosen group that differs from `key` in a letter or two (`data.label`: `data.labels`)."""
+    group, _, leaf = key.partition(".")
+    near = difflib.get_close_matches(leaf, list(plain.get(group) or ()), n=1, cutoff=_SPELLING)
+    return f"{group}.{near[0]}" if near else None
+
+
+def _typed(key: str, text: str | None, plain: Mapping[str, Any]) -> str:
+    """Return how to type a value for a key of a group; a single name becomes a list where the key takes only lists."""
+    if text is None:
+        return f"~{key}"
+    group, _, leaf = key.partition(".")
+    kinds = get_args(Config.model_fields[group].annotation)
+    chosen = at(plain, f"{group}.kind")
+    fields = [kind.model_fields for kind in kinds if chosen in get_args(kind.model_fields["kind"].annotation)]
+    only_lists = any(leaf in keys and get_origin(keys[leaf].annotation) is tuple for keys in fields)
+    return shlex.quote(f"{key}=[{text}]" if only_lists and not text.startswith("[") else f"{key}={text}")
 
 
 def _homes(key: str, plain: Mapping[str, Any]) -> list[str]:

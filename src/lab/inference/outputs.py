@@ -6,6 +6,7 @@ A new output is written under another name and renamed at its end, so an interru
 
 import csv
 import io
+import itertools
 import json
 import os
 import sys
@@ -64,16 +65,23 @@ def refuse_output(output: str, resumes: bool) -> None:
         kind = "a symbolic link" if path.is_symlink() else "a folder" if path.is_dir() else "no regular file"
         mistakes.append(Mistake("output", f"is {kind}", "the path of a new file", output))
     elif not resumes and path.exists():
-        remedy = f"another output={path.stem}_2{path.suffix}, or resume_output=true to continue it"
+        remedy = f"{quoted('output', _free(path))}, or resume_output=true to continue it"
         mistakes.append(Mistake("output", "exists already", remedy, output))
-    if not resumes and os.path.lexists(side := rejected_path(path)):
-        mistakes.append(Mistake("output", f"{side.name} of an earlier output exists already", "remove it", output))
+    elif not resumes and os.path.lexists(side := rejected_path(path)):
+        remedy = f"{quoted('output', _free(path))}, or remove it"
+        mistakes.append(Mistake("output", f"{side.name} of an earlier output exists already", remedy, output))
     if resumes and path.name.lower().endswith(".parquet"):
         problem = "a Parquet file is complete only when its footer is written, so it cannot be continued"
         remedy = f"resume_output=false, or {quoted('output', path.with_suffix('.csv'))}"
         mistakes.append(Mistake("resume_output", problem, remedy, True))
     if mistakes:
         raise RequestError(mistakes)
+
+
+def _free(path: Path) -> Path:
+    """The first of `NAME_2`, `NAME_3` ... that, with its side file, does not exist."""
+    names = (path.with_name(f"{path.stem}_{number}{path.suffix}") for number in itertools.count(2))
+    return next(name for name in names if not os.path.lexists(name) and not os.path.lexists(rejected_path(name)))
 
 
 def rejected_path(output: Path) -> Path:

@@ -47,5 +47,7 @@ def test_a_workbook_is_named_by_its_ending_or_its_content(tmp_path: Path) -> Non
         parts.writestr("xl/workbook.xml", "")
     mistake = workbook_mistake(tmp_path / "b.csv", "data.path")
     assert mistake is not None
+    assert mistake.remedy.endswith(f"then data.path={tmp_path}/b_text.csv")  # another name than the workbook's own
+    assert mistake is not None
     assert "CSV UTF-8" in mistake.remedy
     assert workbook_mistake(file(tmp_path, b"a,b\n"), "data.path") is None

@@ -115,15 +115,15 @@ def test_signs_of_windows_get_the_code_page_of_windows(tmp_path: Path) -> None:
     assert _open(path, encoding="cp1252")["t"][-1] == "“avería” de 5 €"
 
 
-@pytest.mark.parametrize("name", ["a.xlsx", "a.csv"])
-def test_a_workbook_is_to_be_saved_as_csv_whatever_its_name(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(("name", "text"), [("a.xlsx", "a.csv"), ("a.csv", "a_text.csv")])
+def test_a_workbook_is_to_be_saved_as_csv_whatever_its_name(tmp_path: Path, name: str, text: str) -> None:
     with zipfile.ZipFile(tmp_path / name, "w") as book:
         book.writestr("[Content_Types].xml", "")
         book.writestr("xl/workbook.xml", "")
     mistake = _refused(tmp_path / name)
     assert "workbook" in mistake.problem
     assert "CSV UTF-8" in mistake.remedy
-    assert mistake.remedy.endswith(f"data.path={tmp_path / 'a.csv'}")
+    assert mistake.remedy.endswith(f"data.path={tmp_path / text}")
 
 
 def test_a_path_that_is_proposed_can_be_typed(tmp_path: Path) -> None:

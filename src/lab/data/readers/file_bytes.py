@@ -104,9 +104,8 @@ def workbook_mistake(path: Path, key: str) -> Mistake | None:
     """Return the mistake of a file that is a spreadsheet's workbook, by its ending or its first bytes; else None."""
     if not (path.name.lower().endswith(_WORKBOOK_ENDINGS) or _holds_sheets(path)):
         return None
-    remedy = (
-        f"save it as CSV (in the spreadsheet: File > Save as > CSV UTF-8), then {quoted(key, path.with_suffix('.csv'))}"
-    )
+    text = path.with_suffix(".csv") if path.suffix.lower() != ".csv" else path.with_name(f"{path.stem}_text.csv")
+    remedy = f"save it as CSV (in the spreadsheet: File > Save as > CSV UTF-8), then {quoted(key, text)}"
     return Mistake(key, "is a workbook of a spreadsheet, which is not read here", remedy, path)
 
 

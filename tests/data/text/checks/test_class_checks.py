@@ -23,6 +23,7 @@ def test_they_are_reported_in_a_line_and_not_merged() -> None:
     (note,) = result.notes
     assert note.startswith("modo: ")
     assert "'Fuga' / 'FUGA'" in note
+    assert note.endswith("with the pandas line in docs/texts.md, One class in several spellings")
     assert result.facts["alike_classes"] == {"modo": [["Fuga", "FUGA"]]}
 
 

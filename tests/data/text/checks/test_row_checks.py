@@ -44,9 +44,17 @@ def test_a_split_without_a_usable_row_is_refused() -> None:
 def test_a_label_that_is_the_text_is_refused_only_where_every_row_repeats_it() -> None:
     every = check_rows({"train": survey([0, 1, 0, 1], copies={("modo", "texto"): 4})}, {})
     (mistake,) = every.mistakes
-    assert mistake.key == "data.text"
+    assert (mistake.key, mistake.value) == ("data.labels", "modo")
+    assert mistake.remedy == "another label column, or another data.text"
+    two = {("modo", "texto"): 4, ("modo", "titulo"): 0}
+    (mistake,) = check_rows({"train": survey([0, 1, 0, 1], copies=two)}, {}).mistakes
     assert mistake.remedy == "take 'texto' out of data.text"
     assert check_rows({"train": survey([0, 1, 0, 1], copies={("modo", "texto"): 3})}, {}).mistakes == []
+
+
+def test_free_text_that_is_also_the_text_is_one_mistake() -> None:
+    (mistake,) = check_rows({"train": survey([0, 1, 2, 3], copies={("modo", "texto"): 4})}, {}).mistakes
+    assert (mistake.key, mistake.value) == ("data.labels", "modo")
 
 
 def test_an_identifier_is_not_a_label() -> None:

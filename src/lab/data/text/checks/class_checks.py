@@ -17,6 +17,10 @@ from lab.data.text.checks.other_columns import Unused, other_labels
 from lab.data.text.checks.row_checks import MAX_EXAMPLES, CheckResult
 from lab.data.text.label_survey import plain_text
 
+ONE_SPELLING = (
+    "Each is a class of its own; if they mean the same, write one spelling into the file, with the pandas line in "
+    "docs/texts.md, One class in several spellings"
+)
 _NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
@@ -33,7 +37,8 @@ def check_classes(heads: Sequence[HeadSpec], unused: Unused = tuple) -> CheckRes
             spellings[head.name] = [list(names) for names in groups]
             examples = listed([" / ".join(map(repr, names)) for names in groups], MAX_EXAMPLES)
             result.notes.append(
-                f"{head.name}: classes that differ only in case, accents, spaces or number form: {examples}"
+                f"{head.name}: classes that differ only in case, accents, spaces or number form: {examples}. "
+                f"{ONE_SPELLING}"
             )
         in_train = [name for name, count in zip(head.classes, head.counts, strict=True) if count]
         if len(in_train) < 2:

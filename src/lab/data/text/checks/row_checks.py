@@ -63,12 +63,16 @@ def check_rows(
     result.mistakes += [
         mistake for mistake in _columns_without_classes(surveys, unused) if mistake.value not in reported
     ]
-    for head, text in next(iter(surveys.values())).copies:
+    reported |= {mistake.value for mistake in result.mistakes}
+    pairs = list(next(iter(surveys.values())).copies)
+    several = len({text for _, text in pairs}) > 1
+    for head, text in pairs:
         num = sum(survey.copies[head, text] for survey in surveys.values())
         labelled = sum(int((survey.labels[head] != MISSING).sum()) for survey in surveys.values())
-        if labelled and num == labelled:
+        if labelled and num == labelled and head not in reported:
             problem = f"is repeated verbatim in the text column {text!r}, in all of its {labelled} rows"
-            result.mistakes.append(Mistake("data.text", problem, f"take {text!r} out of data.text", head))
+            remedy = f"take {text!r} out of data.text" if several else "another label column, or another data.text"
+            result.mistakes.append(Mistake("data.labels", problem, remedy, head))
     result.facts["missing"] = {split: survey.missing for split, survey in surveys.items()}
     result.facts["header_rows"] = {split: survey.headers for split, survey in surveys.items()}
     result.facts["dropped"] = {
