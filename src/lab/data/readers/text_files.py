@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.core.errors import Mistake, RequestError, nearest
+from lab.core.errors import Mistake, RequestError, listed, nearest
 from lab.core.hydra_quoting import quoted
 from lab.data.cache.store import make_entry
 from lab.data.readers.csv_file import CsvFile
@@ -105,10 +105,14 @@ def _checked(path: Path, key: str) -> type[RowFile]:
     """Return the format of a file that exists and is not empty. Raises RequestError for any other path."""
     if not path.exists():
         folder = path.parent
-        siblings = [other.name for other in folder.iterdir() if format_of(other)] if folder.is_dir() else []
-        close = nearest(path.name, siblings)
-        remedy = quoted(key, folder / close) if close else ""
-        raise RequestError(Mistake(key, "no such file" if folder.is_dir() else "no such folder", remedy, path))
+        if not folder.is_dir():
+            raise RequestError(Mistake(key, "no such folder", value=path))
+        files = sorted(other.name for other in folder.iterdir() if format_of(other) and other.is_file())
+        close = nearest(stem(path), [stem(Path(name)) for name in files])  # without the endings, which are all alike
+        near = [name for name in files if stem(Path(name)) == close] or (files if len(files) == 1 else [])
+        problem = f"no such file; {folder} has {listed(files) or 'no file of texts'}"
+        remedy = quoted(key, folder / near[0]) if near else "one of these files" if files else ""
+        raise RequestError(Mistake(key, problem, remedy, path))
     if not path.is_file():
         files = sorted(other.name for other in path.iterdir() if format_of(other)) if path.is_dir() else []
         remedy = quoted(key, path / files[0]) if files else "the path of a file"

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+import pytest
 
 from lab.core.batches import MISSING
 from lab.data.text.checks.row_checks import check_rows
@@ -55,6 +56,27 @@ def test_a_label_that_is_the_text_is_refused_only_where_every_row_repeats_it() -
 def test_free_text_that_is_also_the_text_is_one_mistake() -> None:
     (mistake,) = check_rows({"train": survey([0, 1, 2, 3], copies={("modo", "texto"): 4})}, {}).mistakes
     assert (mistake.key, mistake.value) == ("data.labels", "modo")
+
+
+@pytest.mark.parametrize(
+    ("names", "rows_each", "refused"),
+    [
+        ([f"{place / 10 + 20:.2f}" for place in range(150)], 2, True),
+        ([f"{place},5" for place in range(150)], 2, True),
+        ([f"{place / 10 + 20:.2f}" for place in range(150)], 5, False),  # rows enough to learn each
+        ([f"{place / 10 + 20:.1f}" for place in range(100)], 2, False),
+        ([f"{place:03}.1" for place in range(150)], 2, False),  # codes
+        ([str(place) for place in range(150)], 2, False),  # numbers of articles
+        ([f"A{place}.5" for place in range(150)], 2, False),
+    ],
+)
+def test_a_measurement_with_repeats_is_not_a_label(names: list[str], rows_each: int, refused: bool) -> None:
+    rows = survey(list(range(len(names))) * rows_each)
+    mistakes = check_rows({"train": rows}, {"modo": names}).mistakes
+    assert [mistake.value for mistake in mistakes] == ["modo"] * refused
+    if refused:
+        assert f"150 numbers with decimals in {150 * rows_each} labelled rows" in mistakes[0].problem
+        assert "data=series_table" in mistakes[0].problem
 
 
 def test_an_identifier_is_not_a_label() -> None:

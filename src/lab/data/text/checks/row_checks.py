@@ -4,6 +4,7 @@ Each check returns its mistakes, its lines for the terminal and its numbers for 
 `lab.data.text.checks.leakage` and `lab.data.text.checks.shortcuts`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,10 @@ from lab.data.text.text_columns import ColumnTexts
 
 _MAX_LONE_SHARE = 0.5
 """A column is not a label column if a larger share of its rows have a class of their own."""
+_MEASURED, _WHOLE = re.compile(r"[-+]?(?:0|[1-9]\d*)[.,]\d+"), re.compile(r"[-+]?(?:0|[1-9]\d*)")
+"""Numbers with and without decimals; one that begins with a further zero, such as 01.11, is a code."""
+_MAX_MEASURED, _MIN_ROWS_EACH = 100, 5
+"""A column of numbers with decimals is a measurement if it has more values, and fewer rows per value, than these."""
 MAX_EXAMPLES = 8
 """Number of examples that a line names."""
 
@@ -61,7 +66,7 @@ def check_rows(
             result.notes.append(f"{split}: missing cells: {listed(missing)}")
     reported = {mistake.value for mistake in result.mistakes}
     result.mistakes += [
-        mistake for mistake in _columns_without_classes(surveys, unused) if mistake.value not in reported
+        mistake for mistake in _columns_without_classes(surveys, values, unused) if mistake.value not in reported
     ]
     reported |= {mistake.value for mistake in result.mistakes}
     pairs = list(next(iter(surveys.values())).copies)
@@ -81,8 +86,10 @@ def check_rows(
     return result
 
 
-def _columns_without_classes(surveys: Mapping[str, Survey], unused: Unused) -> list[Mistake]:
-    """Label columns in which most rows have a class of their own: numbers, dates, names, free text."""
+def _columns_without_classes(
+    surveys: Mapping[str, Survey], values: Mapping[str, Sequence[str]], unused: Unused
+) -> list[Mistake]:
+    """Label columns in which most rows have a class of their own (dates, names, free text), and measurements."""
     problems = {}
     heads = list(next(iter(surveys.values())).labels)
     for head in heads:
@@ -94,8 +101,23 @@ def _columns_without_classes(surveys: Mapping[str, Survey], unused: Unused) -> l
                 f"has {len(np.unique(codes))} values in {len(codes)} labelled rows, {lone} of them in a single row: "
                 "an identifier, a measurement or free text, not a label"
             )
+        elif _is_measured(codes, values.get(head, ())):
+            problems[head] = (
+                f"has {len(np.unique(codes))} numbers with decimals in {len(codes)} labelled rows: a measurement, not "
+                "a label (write a column of ranges with pandas.qcut; data=series_table predicts numbers over time)"
+            )
     remedy = other_labels([head for head in heads if head not in problems], unused) if problems else ""
     return [Mistake("data.labels", problem, remedy, head) for head, problem in problems.items()]
+
+
+def _is_measured(codes: leakage.Ints, names: Sequence[str]) -> bool:
+    """Whether a column has many numbers with decimals and few rows of each. names: its distinct labels."""
+    num = len(np.unique(codes))
+    if num <= _MAX_MEASURED or len(codes) >= _MIN_ROWS_EACH * num:
+        return False
+    decimals = sum(_MEASURED.fullmatch(name) is not None for name in names)
+    whole = sum(_WHOLE.fullmatch(name) is not None for name in names)
+    return decimals + whole == len(names) and decimals > whole
 
 
 def check_leaks(
