@@ -1,4 +1,4 @@
-"""What a run that is not above a simple model is told to try."""
+"""What a run that is not above a simple model suggests to try."""
 
 from functools import cache
 
