@@ -27,9 +27,11 @@ CHUNK = 1000
 NGRAMS_PER_CHARACTER = 2.5
 MOST_SILENT = 1e8
 """Units of a fit from which the terminal says what takes time."""
-MOST_FITTED = 1e9
-"""Units of a fit, about half a minute beside the training; beyond, fewer rows are drawn, since the cost rises faster
-than the rows, and the comparison says so."""
+MOST_FITTED = 2e8
+"""Units of a fit of many rows, about 10 s; beyond, fewer rows are drawn, since the cost rises faster than the rows, and
+the comparison says so."""
+FEW_ROWS, MOST_FITTED_FEW = 20_000, 1e9
+"""So many rows are all fitted, up to these units, about half a minute beside the training: of few rows each counts."""
 
 
 MOST_VALIDATED = 20_000
@@ -98,6 +100,8 @@ def evenly(rows: npt.NDArray[np.int64], most: int) -> tuple[npt.NDArray[np.int64
 
 
 def affordable(config: BaselinesConfig, per_row: float) -> BaselinesConfig:
-    """The settings with fewer rows, at least 1,000, where so many would cost more than `MOST_FITTED` units."""
-    most = max(1000, int(MOST_FITTED / max(per_row, 1.0)))
+    """The settings with fewer rows, at least 1,000, where so many would cost more than `MOST_FITTED` units, or
+    `MOST_FITTED_FEW` of at most `FEW_ROWS` rows."""
+    few = min(FEW_ROWS, MOST_FITTED_FEW / max(per_row, 1.0))
+    most = int(max(1000, few, MOST_FITTED / max(per_row, 1.0)))
     return config.model_copy(update={"max_rows": min(config.max_rows, most)})
