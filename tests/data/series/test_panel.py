@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.data.series.panel import Cut, Panel, concatenated
+from lab.data.series.panel import Cut, Panel, concatenated, time_blocks
 
 DAY = np.timedelta64(86_400, "s")
 FIRST = np.array(["2020-01-01", "2020-01-05"], "datetime64[s]")
@@ -37,3 +37,25 @@ def test_two_splits_become_one_in_the_order_of_time() -> None:
     both = concatenated(cut([3, 9]), cut([4, 1]))
     assert both.ends.tolist() == both.labels.tolist() == [1, 3, 4, 9]
     assert both.at(np.array([0, 2])).ends.tolist() == [1, 4]
+
+
+def _blocks(num: int, length: int, gap: int = 0) -> list[int]:
+    """Of windows at every step of two groups; the second one begins `gap` steps later."""
+    first = FIRST[:1].repeat(2) + np.array([0, gap]) * DAY
+    panel = Panel(("a",), np.zeros((2 * num, 1), np.float32), ("x", "y"), np.array([0, num, 2 * num]), first, DAY)
+    ends = np.arange(2 * num, dtype=np.int32)
+    return time_blocks(panel, Cut(ends, np.full(2 * num, length, np.int32), np.zeros(2 * num, np.int16))).tolist()
+
+
+def test_blocks_of_time_are_as_long_as_windows_and_shared_by_groups() -> None:
+    blocks = _blocks(1000, 24)
+    assert blocks[:1000] == [step // 24 for step in range(1000)] == blocks[1000:]
+    assert _blocks(1000, 24, gap=24)[1000:1002] == [1, 1]
+
+
+def test_there_are_blocks_enough_of_long_windows_and_none_is_shorter_than_the_cube_root() -> None:
+    assert max(_blocks(1000, 700)) + 1 == 20
+    assert _blocks(1000, 1)[:11] == [0] * 10 + [1]
+    assert _blocks(3, 2)[:3] == [0, 1, 2]
+    empty = Panel(("a",), np.zeros((0, 1), np.float32), (), np.array([0]), FIRST[:0], DAY)
+    assert not len(time_blocks(empty, Cut(*(np.zeros(0, kind) for kind in (np.int32, np.int32, np.int16)))))

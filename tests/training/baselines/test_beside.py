@@ -106,6 +106,7 @@ def test_what_a_sleeping_copy_has_not_fitted_is_a_named_gap(
     for module in (beside, at_end):
         monkeypatch.setattr(module, "simple_models", both)
     place, material.spec = Path(config.cache.dir), SimpleNamespace(heads=())
+    material.task = SimpleNamespace(time_blocks=lambda *_: None)
     with Background() as background:
         beside.start_beside(background, config, material, None)
         while not (place / PART).is_dir() or not [each for each in (place / PART).iterdir() if each.name[0] != "."]:

@@ -108,6 +108,23 @@ def test_there_is_no_verdict_on_a_few_test_rows(caplog: pytest.LogCaptureFixture
     assert few["overall"]["rows"] == 9
 
 
+def test_windows_of_a_series_are_drawn_in_blocks_of_time() -> None:
+    config: Any = SimpleNamespace(
+        model=SimpleNamespace(kind="inception_time"), objective=SimpleNamespace(metric="val/mcc"),
+        baselines=BaselinesConfig(**SETTINGS),
+    )  # fmt: skip
+    result: Any = SimpleNamespace(scored_rows={"y": ClassRows(np.eye(2)[right_in(0.6)], TRUTH)}, predictions={})
+    known = Baseline("ridge", {"val": {"mcc": 0.2}}, {"test": {"y": right_in(0.5)}})
+    alone, blocks = (baseline_comparison(config, result, [known], each) for each in (None, np.arange(NUM) // 30))
+    assert alone is not None
+    assert blocks is not None
+    assert (alone["overall"]["blocks"], blocks["overall"]["blocks"]) == (None, 10)
+    (low, high), (least, most) = (each["overall"]["interval"] for each in (alone, blocks))
+    assert most - least > high - low  # what differs lies in one of ten blocks
+    (line,) = sentences(blocks)
+    assert line.endswith("(95 % interval, 300 test rows in 10 blocks of time).")
+
+
 def test_a_baseline_of_fewer_training_rows_is_named_as_such() -> None:
     sampled = replace(baseline("linear", 0.5, 0.5), note="fitted on 10 of 20 training rows; another note")
     compared = compare(0.9, sampled)

@@ -62,6 +62,30 @@ def test_the_interval_is_that_of_scipy(metric):
     assert ours.interval == pytest.approx(tuple(theirs.confidence_interval), abs=0.12 * width)
 
 
+@pytest.mark.parametrize("metric", METRICS)
+def test_blocks_of_equal_rows_widen_the_interval_as_if_there_were_so_many_rows(metric):
+    head = rows(150, 2, 2)
+    alone = compare_heads([head], metric, resamples=4000)
+    repeated = HeadRows(*(np.repeat(column, 4) for column in (head.truth, head.own, head.other)))
+    whole = compare_heads([repeated], metric, resamples=4000, blocks=np.repeat(np.arange(150), 4))
+    width = alone.interval[1] - alone.interval[0]
+    assert (whole.blocks, alone.blocks, whole.rows) == (150, None, 600)
+    assert whole.difference == pytest.approx(alone.difference)
+    assert whole.interval == pytest.approx(alone.interval, abs=0.08 * width)
+    one_by_one = compare_heads([repeated], metric, resamples=4000)
+    assert one_by_one.interval[1] - one_by_one.interval[0] == pytest.approx(width / 2, rel=0.15)
+
+
+def test_blocks_of_one_row_are_rows_and_rows_without_a_label_are_in_no_block():
+    head = rows(150, 3, 2)
+    ours, theirs = (compare_heads([head], "mcc", resamples=4000, blocks=each) for each in (np.arange(150), None))
+    width = theirs.interval[1] - theirs.interval[0]
+    assert ours.interval == pytest.approx(theirs.interval, abs=0.08 * width)
+    truth = np.where(np.arange(150) < 90, head.truth, MISSING)
+    known = compare_heads([HeadRows(truth, head.own, head.other)], "mcc", blocks=np.arange(150) // 3)
+    assert (known.rows, known.blocks) == (90, 30)
+
+
 def test_the_interval_of_means_is_that_of_scipy():
     random = np.random.default_rng(3)
     own, other = random.random(200), random.random(200) * 0.8

@@ -1,9 +1,9 @@
 """The field `baseline_comparison` of run.json: how a run stands to its best baseline on the test rows.
 
 `overall` compares the mean over heads, or the only head; `heads` has each head (of questions: `f1` and `em`). Each is
-{baseline, chosen_on, metric, own, other, difference, interval, verdict, rows, resamples, sample}: the interval is that
-of the paired bootstrap at `confidence`, the verdict is `above`, `no_better` or `below`, and sample says on how many of
-the training rows the baseline was fitted, null for all.
+{baseline, chosen_on, metric, own, other, difference, interval, verdict, rows, resamples, sample, blocks}: the interval
+is that of the paired bootstrap at `confidence`, the verdict is `above`, `no_better` or `below`, sample says on how many
+of the training rows the baseline was fitted (null for all), and blocks how many blocks of time were drawn (null: rows).
 """
 
 from collections.abc import Iterator, Mapping
@@ -68,6 +68,7 @@ def _standing(part: Compared, confidence: float) -> str:
     chosen = "; the baseline was chosen on test" if part["chosen_on"] == "test" else ""
     sample = f"; {name} was {part['sample']}" if part.get("sample") else ""
     rows = f"{part['rows']:,} test row{'' if part['rows'] == 1 else 's'}"
+    rows += f" in {part['blocks']:,} blocks of time" if part.get("blocks") else ""
     words = f"{words} {name}: {scores}, {interval}"
     return f"{words} ({confidence:.0%} interval, {rows}{chosen}{sample})".replace("%", " %", 1)
 

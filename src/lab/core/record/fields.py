@@ -160,7 +160,7 @@ def _comparison(name: str, value: Any) -> Iterator[str]:
     numbers = dict.fromkeys(("own", "other", "difference"), number)
     texts = dict.fromkeys(("baseline", "chosen_on", "metric", "verdict"), text)
     shapes: dict[str, Shape] = {**numbers, **texts, "interval": pair(number), "rows": count}
-    yield from keyed(*shapes, resamples=count, sample=optional(text), **shapes)(name, value)
+    yield from keyed(*shapes, resamples=count, sample=optional(text), blocks=optional(count), **shapes)(name, value)
     yield from comparison_faults(name, value)
 
 

@@ -94,6 +94,26 @@ class Cut:
         return Cut(self.ends[kept], self.lengths[kept], self.labels[kept], current)
 
 
+MOST_OF_PERIOD = 20
+"""A block of time is at most this part of the period of the windows."""
+
+
+def time_blocks(panel: Panel, cut: Cut) -> Ints:
+    """Return the number (W,) of the block of time of each window, by its newest sample; groups share blocks.
+
+    Neighbouring windows are alike: they share steps, and weather lasts. So a block is as long as a window, but at most
+    a twentieth of the period, and at least the cube root of its steps (Kuensch 1989; Hall, Horowitz and Jing 1995).
+    """
+    if not len(cut):
+        return np.zeros(0, np.int64)
+    times = panel.times(cut.ends)
+    steps = ((times - times.min()) // panel.step).astype(np.int64)
+    period = int(steps.max()) + 1
+    length = max(min(int(np.median(cut.lengths)), period // MOST_OF_PERIOD), round(period ** (1 / 3)), 1)
+    blocks: Ints = steps // length
+    return blocks
+
+
 def iso_text(moment: np.datetime64) -> str:
     """Return a moment in ISO 8601, with a fraction of a second if it has one."""
     return str(moment).removesuffix(".000000")

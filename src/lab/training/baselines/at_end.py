@@ -50,7 +50,8 @@ def add_baselines(
     patience = Patience() if most_s is None else Patience(most_s)
     gap = None if beside is None else _awaited(beside, patience)
     baselines = measured(config, material, record.get("decision") is not None, gap, patience)
-    comparison = baseline_comparison(config, result, baselines)
+    blocks = material.task.time_blocks(material.data, "test", material.scored_rows["test"]) if baselines else None
+    comparison = baseline_comparison(config, result, baselines, blocks)
     took = time.monotonic() - start
     log.info("baselines in %.1f s: %s", took, ", ".join(each.name for each in baselines) or "none")
     timing = record.get("timing_s") or {}
@@ -110,7 +111,8 @@ def fitted(
     other runs that fit them.
     """
     heads = getattr(material.spec, "heads", ())
-    rules = deciding(config, heads) if decides else None
+    blocks = material.task.time_blocks(material.data, "val", rows["val"]) if "val" in rows else None
+    rules = deciding(config, heads, blocks) if decides else None
     for model, fingerprint, scored in simple_models(config, material, rows):
         obtained = fitted_baseline(model, fingerprint, scored, config.cache, gap, patience)
         baseline = decided(obtained, rules, heads)

@@ -27,16 +27,20 @@ DEFAULT = "f1_macro"
 
 
 def baseline_comparison(
-    config: Config, result: EvaluationResult, baselines: Sequence[Baseline]
+    config: Config,
+    result: EvaluationResult,
+    baselines: Sequence[Baseline],
+    blocks: npt.NDArray[np.int64] | None = None,
 ) -> dict[str, Any] | None:
     """The field `baseline_comparison` of the record; None without a baseline or without labelled test rows.
 
+    blocks: (N,) blocks of time of the test rows, which are drawn as wholes; None where rows are independent.
     A baseline of the run's own kind is left out: a linear model is not compared with itself.
     """
     others = [each for each in baselines if each.name != config.model.kind]
     rows = {name: each for name, each in result.scored_rows.items() if isinstance(each, ClassRows)}
     if rows:
-        return _of_classes(config, rows, others)
+        return _of_classes(config, rows, others, blocks)
     own = {name: result.predictions[name] for name in GRADES if name in result.predictions}
     return _of_answers(config, own, others) if len(own) == len(GRADES) else None
 
@@ -51,16 +55,19 @@ def compared_metric(objective: str) -> str:
     return metric if metric in METRICS else DEFAULT
 
 
-def _of_classes(config: Config, rows: Mapping[str, ClassRows], baselines: Sequence[Baseline]) -> dict[str, Any] | None:
+def _of_classes(
+    config: Config, rows: Mapping[str, ClassRows], baselines: Sequence[Baseline], blocks: npt.NDArray[np.int64] | None
+) -> dict[str, Any] | None:
     metric = compared_metric(config.objective.metric)
     if metric == "auc" and any(each.scores.shape[1] != 2 for each in rows.values()):
         metric = DEFAULT
     heads = {}
     for head in rows:
-        part = _part(config.baselines, [head], rows, baselines, metric, f"{head}/{metric}" if len(rows) > 1 else metric)
+        name = f"{head}/{metric}" if len(rows) > 1 else metric
+        part = _part(config.baselines, [head], rows, baselines, metric, name, blocks)
         if part is not None:
             heads[head] = part
-    whole = _part(config.baselines, list(rows), rows, baselines, metric, metric) if len(rows) > 1 else None
+    whole = _part(config.baselines, list(rows), rows, baselines, metric, metric, blocks) if len(rows) > 1 else None
     return _field(config.baselines, whole or next(iter(heads.values()), None), heads)
 
 
@@ -77,6 +84,7 @@ def _part(
     baselines: Sequence[Baseline],
     metric: str,
     name: str,
+    blocks: npt.NDArray[np.int64] | None,
 ) -> dict[str, Any] | None:
     """One comparison over some heads; None without a baseline that has the score, or without the score on test.
 
@@ -86,7 +94,7 @@ def _part(
     if best is None:
         return None
     pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, metric)) for head in heads]
-    found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence)
+    found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence, blocks=blocks)
     known = np.isfinite([found.difference, *found.interval]).all() and _is_enough(found, settings, " and ".join(heads))
     return _recorded(found, best, chosen_on, metric, settings.margin) if known else None
 
@@ -156,4 +164,5 @@ def _recorded(found: Difference, baseline: Baseline, chosen_on: str, metric: str
         "rows": found.rows,
         "resamples": found.resamples,
         "sample": sample_of(baseline),
+        "blocks": found.blocks,
     }

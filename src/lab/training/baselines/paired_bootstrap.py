@@ -3,7 +3,8 @@
 Rows are drawn with replacement, and both predictions are scored on the same draw, so that what makes rows easy or hard
 for both cancels out (Efron and Tibshirani 1993, chapters 13 and 16; for classifiers Berg-Kirkpatrick et al. 2012). The
 interval is that of percentiles. Rows that are equal in truth and both predictions form a cell; a draw of N rows is then
-a draw from a multinomial distribution over cells, and scores follow from sums of cells per class.
+a draw from a multinomial distribution over cells, and scores follow from sums of cells per class. Rows of a series are
+not independent: whole blocks of time are drawn there (Kuensch 1989, without overlap).
 
 Shapes: N rows, M cells, B resamples, K classes. 2,000 resamples of 3,000 rows with 77 classes take about .5 s.
 """
@@ -36,13 +37,14 @@ BLOCK = 100_000
 @dataclass(frozen=True)
 class Difference:
     """Two scores of the same rows. difference: own - other; interval: its ends at the confidence, NaN without rows;
-    resamples: how many were drawn; rows: how many rows have a label."""
+    resamples: how many were drawn; rows: how many rows have a label; blocks: of time that were drawn, None for rows."""
 
     own: float
     other: float
     interval: tuple[float, float]
     resamples: int
     rows: int
+    blocks: int | None = None
 
     @property
     def difference(self) -> float:
@@ -66,17 +68,21 @@ def compare_heads(
     seed: int = 0,
     resamples: int = RESAMPLES,
     confidence: float = CONFIDENCE,
+    blocks: Ints | None = None,
 ) -> Difference:
     """Compare two predictions by a score of `METRICS`; of several heads by its mean, which skips heads without a score.
 
-    Rows without a label in any head are left out: of N rows those with labels are drawn. Raises ValueError for an
-    unknown metric, or heads of different numbers of rows.
+    blocks: (N,) the block of each row; whole blocks are drawn. None: rows are independent. Rows without a label in any
+    head are left out: of N rows those with labels are drawn. Raises ValueError for an unknown metric, or heads of
+    different numbers of rows.
     """
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r} is none of {', '.join(METRICS)}")
     known = np.any([head.truth != MISSING for head in heads], axis=0)
     columns = [column[known] for head in heads for column in (head.truth, head.own, head.other)]
-    return _compared(columns, [_scorer(metric) for _ in heads], int(known.sum()), seed, resamples, confidence)
+    scorers = [_scorer(metric) for _ in heads]
+    drawn = None if blocks is None else blocks[known]
+    return _compared(columns, scorers, int(known.sum()), seed, resamples, confidence, drawn)
 
 
 def compare_means(
@@ -97,11 +103,14 @@ def _compared(
     seed: int,
     resamples: int,
     confidence: float,
+    blocks: Ints | None = None,
 ) -> Difference:
-    """Draw and score. columns: (N,) each, so many per scorer; a scorer yields (B,) own and other scores."""
+    """Draw and score. columns: (N,) each, so many per scorer; a scorer yields (B,) own and other scores; blocks: (N,),
+    drawn as wholes, None for rows."""
     if not num:
         return Difference(np.nan, np.nan, (np.nan, np.nan), 0, 0)
-    cells, counts = _cells(columns)
+    cells, counts, codes = _cells(columns)
+    drawer = _RowDraws(counts) if blocks is None else _BlockDraws(codes, blocks)
     width = len(cells) // len(scorers)
     parts = [_PartCells.of(cells[place * width : (place + 1) * width]) for place in range(len(scorers))]
 
@@ -116,19 +125,52 @@ def _compared(
     differences = np.empty(resamples)
     for start in range(0, resamples, block):
         part = slice(start, min(start + block, resamples))
-        weights = random.multinomial(num, counts / num, size=part.stop - part.start)
-        ours, theirs = scored(weights)
+        ours, theirs = scored(drawer.weights(random, part.stop - part.start))
         differences[part] = ours - theirs
     known = differences[~np.isnan(differences)]
     tail = (1 - confidence) / 2
     low, high = np.quantile(known, [tail, 1 - tail]) if len(known) else (np.nan, np.nan)
-    return Difference(float(own[0]), float(other[0]), (float(low), float(high)), resamples, num)
+    return Difference(float(own[0]), float(other[0]), (float(low), float(high)), resamples, num, drawer.num_blocks)
 
 
-def _cells(columns: Sequence[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], Ints]:
-    """The columns (M,) of distinct rows, and the number of rows of each (M,)."""
-    _, first, counts = np.unique(_codes(columns), return_index=True, return_counts=True)
-    return [column[first] for column in columns], counts.astype(np.int64)
+class _RowDraws:
+    """Draws of N rows as numbers of rows per cell. counts: (M,) rows of each cell."""
+
+    num_blocks = None
+
+    def __init__(self, counts: Ints) -> None:
+        self.counts = counts
+
+    def weights(self, random: np.random.Generator, num: int) -> Ints:
+        """(B, M) of `num` resamples."""
+        total = int(self.counts.sum())
+        drawn: Ints = random.multinomial(total, self.counts / total, size=num)
+        return drawn
+
+
+class _BlockDraws:
+    """Draws of as many blocks as there are. codes, blocks: (N,) the cell and the block of each row."""
+
+    def __init__(self, codes: Ints, blocks: Ints) -> None:
+        from scipy import sparse
+
+        present, place = np.unique(blocks, return_inverse=True)
+        self.num_blocks = len(present)
+        ones = np.ones(len(codes), np.int64)
+        self.rows = sparse.csr_array((ones, (place, codes)), shape=(len(present), int(codes.max()) + 1))
+
+    def weights(self, random: np.random.Generator, num: int) -> Ints:
+        """(B, M) of `num` resamples."""
+        drawn = random.multinomial(self.num_blocks, np.full(self.num_blocks, 1 / self.num_blocks), size=num)
+        weights: Ints = drawn @ self.rows
+        return weights
+
+
+def _cells(columns: Sequence[npt.NDArray[Any]]) -> tuple[list[npt.NDArray[Any]], Ints, Ints]:
+    """The columns (M,) of distinct rows, the number of rows of each (M,), and the cell of each row (N,)."""
+    codes = _codes(columns)
+    _, first, counts = np.unique(codes, return_index=True, return_counts=True)
+    return [column[first] for column in columns], counts.astype(np.int64), codes
 
 
 def _codes(columns: Sequence[npt.NDArray[Any]]) -> Ints:

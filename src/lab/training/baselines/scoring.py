@@ -64,7 +64,7 @@ def decided(baseline: Baseline, rules: Deciding | None, heads: tuple[HeadSpec, .
     offsets, notes = {}, []
     for head in heads:
         rows = ClassRows(baseline.logits["val"][head.name], baseline.truth["val"][head.name])
-        rule = fit_decision(rows, 1.0, rules.counts[head.name], rules.metric)
+        rule = fit_decision(rows, 1.0, rules.counts[head.name], rules.metric, rules.blocks)
         if rule is not None and rule.offsets is not None:
             offsets[head.name] = np.array(rule.offsets)
             notes.append(f"classes of {head.name} by probability / share^{rule.tau:g}")

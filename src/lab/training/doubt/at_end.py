@@ -65,7 +65,8 @@ def measure_doubt(
     val = material.task.held_out(material.model, material.data, outputs or [])
     assert val is not None, "a task whose test has probabilities has them in validation, too"
     heads = getattr(material.spec, "heads", ())
-    rules = deciding(config, heads) if decides else None
+    blocks = material.task.time_blocks(material.data, "val", val.rows)
+    rules = deciding(config, heads, blocks) if decides else None
     splits = {"val": val, "test": test}
     calibration = fitted({split: each.heads for split, each in splits.items()}, rules)
     novelty = material.task.novelty(material.data, val)

@@ -67,7 +67,8 @@ def fitted(splits: Splits, deciding: Deciding | None = None) -> Calibration:
             done.not_fitted[head] = str(error)
             continue
         if deciding is not None and isinstance(rows, ClassRows):
-            rule = fit_decision(rows, done.temperatures[head], deciding.counts[head], deciding.metric)
+            counts, metric, blocks = deciding.counts[head], deciding.metric, deciding.blocks
+            rule = fit_decision(rows, done.temperatures[head], counts, metric, blocks)
             done.decisions.update({} if rule is None else {head: rule.fields()})
     for split, heads in splits.items():
         decided = done.decided(heads)

@@ -10,6 +10,7 @@ most probable classes have to lie above 0. Fifths are blocks, because neighbouri
 Shapes: N rows, K classes.
 """
 
+import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,10 +41,12 @@ MOST_CELLS = 200_000_000
 
 @dataclass(frozen=True)
 class Deciding:
-    """What rules are fitted for. metric: of `METRICS`; counts: per head, the training rows of each class (K,)."""
+    """What rules are fitted for. metric: of `METRICS`; counts: per head, the training rows of each class (K,); blocks:
+    (N,) blocks of time of the validation rows, None where rows are independent."""
 
     metric: str
     counts: Mapping[str, Sequence[int]]
+    blocks: Ints | None = dataclasses.field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -67,12 +70,15 @@ class Decision:
         return {**vars(self), "interval": list(self.interval), "offsets": offsets}
 
 
-def deciding(config: Config, heads: Sequence[HeadSpec]) -> Deciding | None:
-    """Return what rules are fitted for; None where classes are the most probable ones, or there are none."""
+def deciding(config: Config, heads: Sequence[HeadSpec], blocks: Ints | None = None) -> Deciding | None:
+    """Return what rules are fitted for; None where classes are the most probable ones, or there are none.
+
+    blocks: as in `Deciding`.
+    """
     metric = config.objective.metric.rpartition("/")[2]
     if config.evaluation.decision == "argmax" or metric not in METRICS or not heads:
         return None
-    return Deciding(metric, {head.name: head.counts for head in heads})
+    return Deciding(metric, {head.name: head.counts for head in heads}, blocks)
 
 
 def prior_offsets(counts: Sequence[int], tau: float) -> Floats:
@@ -82,12 +88,16 @@ def prior_offsets(counts: Sequence[int], tau: float) -> Floats:
     return offsets
 
 
-def fit_decision(rows: ClassRows, temperature: float, counts: Sequence[int], metric: str) -> Decision | None:
-    """Return the rule of a head whose validation rows these are; None without a label."""
+def fit_decision(
+    rows: ClassRows, temperature: float, counts: Sequence[int], metric: str, blocks: Ints | None = None
+) -> Decision | None:
+    """Return the rule of a head whose validation rows these are; None without a label. blocks: as in `Deciding`."""
     num, num_classes = int(rows.known.sum()), rows.scores.shape[1]
     if not num:
         return None
-    known = rows.every(math.ceil(num / max(1, min(MOST_ROWS, MOST_CELLS // num_classes))))
+    step = math.ceil(num / max(1, min(MOST_ROWS, MOST_CELLS // num_classes)))
+    known = rows.every(step)
+    kept = None if blocks is None else blocks[np.flatnonzero(rows.known)[::step]]
     guesses = [replace(known, offsets=prior_offsets(counts, tau)).chosen(temperature) for tau in TAUS]
     folds = np.arange(len(known.labels)) * FOLDS // len(known.labels)
     tables = [[_counted(each, known.labels, folds == fold, num_classes) for fold in range(FOLDS)] for each in guesses]
@@ -95,9 +105,8 @@ def fit_decision(rows: ClassRows, temperature: float, counts: Sequence[int], met
     for fold in range(FOLDS):
         best = _best([sum(each) - each[fold] for each in tables], metric)
         crossed[folds == fold] = guesses[best][folds == fold]
-    found = compare_heads(
-        [HeadRows(known.labels, crossed, guesses[0])], metric, resamples=RESAMPLES, confidence=STANDARD_ERROR
-    )
+    pair = [HeadRows(known.labels, crossed, guesses[0])]
+    found = compare_heads(pair, metric, resamples=RESAMPLES, confidence=STANDARD_ERROR, blocks=kept)
     tau = TAUS[_best([sum(each) for each in tables], metric)]
     reason = _why_not(num, found.interval, tau)
     scores_of_val = (metric, found.rows, found.other, found.own, found.interval)

@@ -107,6 +107,10 @@ class TaskDefinition(ABC, Generic[SpecT, DataT, ModelT]):
         """The numbers (N,) of rows of a split in what was read, by which the splits of several runs are joined."""
         return rows
 
+    def time_blocks(self, data: DataT, split: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64] | None:
+        """The blocks of time (N,) that rows of a split belong to, for resampling; None where rows are independent."""
+        return None
+
     def spec_of(self, data: DataT) -> Spec:
         """Everything that a model has to know about the data."""
         return data.spec

@@ -19,7 +19,7 @@ from lab.core.record.run_folder import RunFolder
 from lab.core.reference.content import Reference
 from lab.data.series.datamodule import SeriesDataModule
 from lab.data.series.dataset import SeriesSet, load
-from lab.data.series.panel import Cut
+from lab.data.series.panel import Cut, time_blocks
 from lab.models.classifier import Classifier, Logits, predictions
 from lab.models.linear.solved import SolvedClassifier
 from lab.models.series.interfaces import Net
@@ -111,6 +111,12 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
     def source_rows(self, data: SeriesDataModule, split: str, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         ends = data.series.splits[split].ends[rows]
         return ends.astype(np.int64) if data.series.has_times else data.series.panel.group_of(ends).astype(np.int64)
+
+    def time_blocks(
+        self, data: SeriesDataModule, split: str, rows: npt.NDArray[np.int64]
+    ) -> npt.NDArray[np.int64] | None:
+        series = data.series
+        return time_blocks(series.panel, series.splits[split].at(rows)) if series.has_times else None
 
     def baselines(self, data: SeriesDataModule, rows: SplitRows) -> Iterator[Baseline]:
         head = data.spec.heads[0]
