@@ -1,18 +1,20 @@
 """The simple model below a network of series: logistic regression on the last values of a window (`SeriesLinear`).
 
-Windows overlap, so the folds of the out-of-fold logits are stretches of neighbouring windows; cases are folded one by
-one. Shapes: N windows, D features, K classes.
+Windows overlap, and groups (stations) share weather, so the folds of the out-of-fold logits are stretches of time;
+cases are folded one by one. Shapes: N windows, D features, K classes.
 """
 
 import numpy as np
 import numpy.typing as npt
 
 from lab.data.series.datamodule import SeriesDataModule
+from lab.data.series.panel import Times
 from lab.models.linear.series import LAGS, SeriesLinear
 from lab.models.linear.solver import FOLDS
 from lab.models.linear.window_features import lag_features
 from lab.training.residual.simple_base import SEED, LogitsByHead, SimpleBase
 
+Labels = npt.NDArray[np.int64]
 BATCH = 4096
 """Windows that are gathered at a time."""
 
@@ -31,15 +33,22 @@ class SeriesBase(SimpleBase[SeriesDataModule, SeriesLinear]):
 
     def out_of_fold(self, model: SeriesLinear, data: SeriesDataModule) -> LogitsByHead:
         features, labels = _features(data, "train"), _labels(data, "train")
-        places = np.arange(len(labels))
-        groups = places * FOLDS // len(labels) if data.series.has_times else places
+        series, cut = data.series, data.series.splits["train"]
+        groups = stretches(series.panel.times(cut.ends)) if series.has_times else np.arange(len(labels))
         return {data.spec.heads[0].name: model.out_of_fold_logits(features, labels, groups, SEED)}
 
     def logits(self, model: SeriesLinear, data: SeriesDataModule, split: str) -> LogitsByHead:
         return {data.spec.heads[0].name: model.scored(_features(data, split, model.num_lags))}
 
 
-def _labels(data: SeriesDataModule, split: str) -> npt.NDArray[np.int64]:
+def stretches(times: Times) -> Labels:
+    """Return the number (N,) of the stretch of time of each window: `FOLDS` with as many moments each. times: (N,)."""
+    moments, place = np.unique(times, return_inverse=True)
+    number: Labels = place * FOLDS // len(moments)
+    return number
+
+
+def _labels(data: SeriesDataModule, split: str) -> Labels:
     return data.series.splits[split].labels.astype(np.int64)
 
 
