@@ -183,9 +183,8 @@ def page_table(where: str, rows: Rows) -> str:
         for key, name in (("train_s", "training"), ("rest_s", "all else"))
         if (fit := of_way.get(key))
     ]
-    return "\n".join(
-        [*lines, "", f"Measured on {where}.", "Fitted:", *(f"{fit};" for fit in fits[:-1]), f"{fits[-1]}."]
-    )
+    fitted = ["Fitted:", *(f"{fit};" for fit in fits[:-1]), f"{fits[-1]}."] if fits else []
+    return "\n".join([*lines, "", f"Measured on {where}.", *fitted])
 
 
 def write_page(text: str, page: Path) -> None:
@@ -210,7 +209,7 @@ def main() -> None:
             rows |= measuring.interleaved({f"{way} {size:,}": run}, options.repeats)
             measuring.write("rows", options, where, {"runs": rows, "slopes": slopes_of(rows)})
     report(where, rows)
-    if not options.quick:
+    if not options.quick and options.results is None:
         picture(rows, PICTURE)
         write_page(page_table(where, rows), PAGE)
 
