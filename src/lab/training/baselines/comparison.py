@@ -102,12 +102,12 @@ def _part(
 def _best(baselines: Sequence[Baseline], name: str) -> tuple[Baseline | None, str]:
     """The baseline with the best score on validation, or on test where none but the majority has one there, and that
     split."""
-    scores = {split: [float(each.scores.get(split, {}).get(name, np.nan)) for each in baselines] for split in SPLITS}
-    known = {split: ~np.isnan(each) for split, each in scores.items()}
-    learned = np.array([each.name != MAJORITY for each in baselines], bool)
-    wanted = [known[split] & learned for split in SPLITS] + list(known.values())
-    split = next((split for split, each in zip(SPLITS * 2, wanted, strict=True) if each.any()), None)
-    return (None, "test") if split is None else (baselines[int(np.nanargmax(scores[split]))], split)
+    for learned in (True, False):
+        for split in SPLITS:
+            known = [each for each in baselines if not np.isnan(each.scores.get(split, {}).get(name, np.nan))]
+            if any(each.name != MAJORITY for each in known) if learned else known:
+                return max(known, key=lambda each: each.scores[split][name]), split
+    return None, "test"
 
 
 def _both(rows: ClassRows, baseline: Baseline, head: str, metric: str) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:

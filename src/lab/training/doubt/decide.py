@@ -10,7 +10,6 @@ most probable classes have to lie above 0. Fifths are blocks, because neighbouri
 Shapes: N rows, K classes.
 """
 
-import dataclasses
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,7 +45,7 @@ class Deciding:
 
     metric: str
     counts: Mapping[str, Sequence[int]]
-    blocks: Ints | None = dataclasses.field(default=None, compare=False)
+    blocks: Ints | None = None
 
 
 @dataclass(frozen=True)
