@@ -17,7 +17,8 @@ def test_the_card_has_scores_beside_baselines_and_limits(exported: Export, tmp_p
     assert "temperatures fitted on validation rows: temperature " in card
     assert "Trained by `python train.py`." in card
     assert "Against the best baseline, by a paired bootstrap:" in card
-    assert re.search(r"- (Above|No better than|Below) \w+: .+ \[.+\] \(95 % interval, [\d,]+ test rows in \d+ blocks of time\)\.", card)
+    verdict, rows = r"(Above|No better than|Below) \w+", r"[\d,]+ test rows in \d+ blocks of time"
+    assert re.search(rf"- {verdict}: .+ \[.+\] \(95 % interval, {rows}\)\.", card)
 
 
 def test_a_mean_over_heads_has_no_interval(exported: Export, tmp_path: Path) -> None:
