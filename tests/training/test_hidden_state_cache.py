@@ -21,7 +21,12 @@ SETTINGS = [
     "callbacks.checkpoint.every_n_steps=7",
 ]  # fmt: skip
 KEPT = "cache.hidden_states=true"
-CHANGES = {"frozen": [], "unfreezing": ["callbacks.freeze.schedule={0:2,1:1}", "trainer.accumulate_grad_batches=2"]}
+CHANGES = {
+    "frozen": [],
+    "unfreezing": ["callbacks.freeze.schedule={0:2,1:1}", "trainer.accumulate_grad_batches=2"],
+    "pooled": ["callbacks.freeze.layers=3", "optimizer.lr=0.01"],
+}
+DEPTHS = {"frozen": 2, "unfreezing": 1, "pooled": 3}
 
 
 def trained(warm: Any, folder: Path, *changes: str, kill_at: int | None = None) -> RunFolder:
@@ -37,7 +42,7 @@ def kept(warm: Any, tmp_path_factory: pytest.TempPathFactory, request: pytest.Fi
 
 
 def changes_of(run: RunFolder) -> list[str]:
-    return CHANGES["unfreezing" if run.read()["cache"]["layers"] == 1 else "frozen"]
+    return next(CHANGES[name] for name, depth in DEPTHS.items() if run.read()["cache"]["layers"] == depth)
 
 
 def val_scores(run: RunFolder) -> list[dict[str, float]]:

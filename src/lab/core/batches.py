@@ -125,9 +125,10 @@ class TextBatch:
     if unknown. rows: (B,) int64, each row's position in its split, which restores the input order of predictions.
     window_counts: per head (K,) int64, labels of each class in the whole accumulation window: dividing by it makes
     4 x 4 accumulated equal batch 16, even with missing labels and in the last, shorter window. states: with a cache of
-    hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text. whole: no row
-    is padded, so that no code has to read the mask, for which a GPU must be waited for; False if this is not known.
-    base: with `model.base`, per head the logits (B, K) float32 of the simple model. is_filler: as in
+    hidden states, (B, L, D) after the encoder's first `depth` layers, zeros after the end of each text; or (B, D), each
+    text's pooled vector, where all layers are frozen and the pooling has no weights. whole: no row is padded, so that
+    no code has to read the mask, for which a GPU must be waited for; False if this is not known. base: with
+    `model.base`, per head the logits (B, K) float32 of the simple model. is_filler: as in
     `lab.data.batch_sampler.Draw`; all labels are `MISSING`.
     """
 

@@ -69,6 +69,8 @@ class TokenRows(Dataset[TextBatch]):
         self.states: States | None = None
         """Outputs of the frozen layers for each row, if batches contain them."""
         self.depth = 0
+        self.is_pooled = False
+        """Whether these outputs are one vector per text."""
         self.base: BaseLogits | None = None
         """Logits of the simple model for each row, if the model starts from one."""
 
@@ -88,12 +90,17 @@ class TokenRows(Dataset[TextBatch]):
             labels={head.name: known_labels(self.labels[head.name], draw) for head in self.heads},
             rows=torch.from_numpy(draw.rows.astype(np.int64)),
             window_counts={head.name: self._counts(head, draw.window) for head in self.heads},
-            states=None if self.states is None else self.states.padded(draw.rows, width),
+            states=self._states(draw.rows, width),
             depth=self.depth,
             whole=bool(mask.all()),
             base=rows_of(self.base, draw.rows),
             is_filler=draw.is_filler,
         )
+
+    def _states(self, rows: npt.NDArray[np.int64], width: int) -> torch.Tensor | None:
+        if self.states is None:
+            return None
+        return self.states.padded(rows, 1)[:, 0] if self.is_pooled else self.states.padded(rows, width)
 
     def _counts(self, head: HeadSpec, window: npt.NDArray[np.int64]) -> torch.Tensor:
         labels = self.labels[head.name][window]

@@ -22,6 +22,11 @@ class TokenPooling(nn.Module):
         self.attention = AttentionPooling(width, num_heads) if how == "attention" else None
         self.custom: nn.Module | None = POOLINGS[how](width, num_heads) if how in POOLINGS else None
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it may train, so that pooled vectors change in training."""
+        return self.attention is not None or self.custom is not None
+
     def forward(self, hidden: Tensor, mask: Tensor) -> Tensor:
         weighted = self.attention or self.custom
         if weighted is None:

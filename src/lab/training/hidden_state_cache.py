@@ -33,8 +33,10 @@ from lab.data.cache.store import prune, size_gib
 from lab.data.dataloader import TokenRows
 from lab.data.series.datamodule import SeriesRows
 from lab.models.series.interfaces import Net
+from lab.models.task_module import TaskModule
 from lab.models.text.frozen_prefix import FrozenPrefix
 from lab.models.text.interfaces import TextEncoder
+from lab.models.text.multitask_classifier import MultitaskTextClassifier
 from lab.training.build.trainer import Hardware
 from lab.training.tasks.base import Material, apply_freezing
 
@@ -53,7 +55,7 @@ class StateSource:
 
     key: changes whenever the states would; width: values per position; lengths: positions per row; digests: identify
     each row by its content; make: computes states; unit: the word for rows in messages; shorter: a remedy that makes
-    rows shorter.
+    rows shorter; is_pooled: whether a row has one vector instead of one per position.
     """
 
     key: str
@@ -63,6 +65,7 @@ class StateSource:
     make: Make
     unit: str
     shorter: str
+    is_pooled: bool = False
 
 
 def attach_hidden_states(config: Config, material: Material, where: Hardware, splits: Sequence[str]) -> dict[str, Any]:
@@ -82,7 +85,7 @@ def attach_hidden_states(config: Config, material: Material, where: Hardware, sp
     depth = always_frozen(config.callbacks.freeze.layers, config.callbacks.freeze.schedule)
     parts = [rows[split] for split in splits]
     try:
-        source = _source(encoder, parts, depth, where)
+        source = _source(material.model, encoder, parts, depth, where)
     except ValueError as error:
         raise _refused(str(error)) from error
     dtype: Dtype = _dtype(config.cache.dtype, where.precision)
@@ -102,6 +105,8 @@ def attach_hidden_states(config: Config, material: Material, where: Hardware, sp
     ends = list(accumulate(len(part) for part in parts))
     for part, end in zip(parts, ends, strict=True):
         part.states, part.depth = obtained.states.part(slice(end - len(part), end)), depth
+        if source.is_pooled:
+            part.is_pooled = True
     seconds = time.monotonic() - started
     log.info(
         "hidden states after layer %d of %d different %s: %d read from the cache, %d computed; %.2f GiB in %s, %.1f s",
@@ -173,14 +178,17 @@ def _refuse_excess(source: StateSource, form: Form, max_gib: float) -> int:
     return size
 
 
-def _source(encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware) -> StateSource:
+def _source(
+    model: TaskModule, encoder: TextEncoder | Net, parts: Sequence[Any], depth: int, where: Hardware
+) -> StateSource:
     """Raises ValueError where the states are no fixed function of a row."""
     if isinstance(encoder, Net):
         from lab.models.series.frozen_prefix import SeriesPrefix
 
         prefix = SeriesPrefix(encoder, depth, where.autocast)
         return _of_windows(prefix, parts)
-    return _of_texts(FrozenPrefix(encoder, depth, where.autocast), parts)
+    pooling = model.pooling_above(depth) if isinstance(model, MultitaskTextClassifier) else None
+    return _of_texts(FrozenPrefix(encoder, depth, where.autocast, pooling), parts)
 
 
 def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> StateSource:
@@ -198,7 +206,10 @@ def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> StateSource:
             yield batch, states
             log_progress(len(batch), len(states))
 
-    return StateSource(prefix.fingerprint(), prefix.width, lengths, digests, make, "texts", "a shorter data.max_length")
+    is_pooled = prefix.pooling is not None
+    places = np.ones_like(lengths) if is_pooled else lengths
+    remedy = "fewer rows" if is_pooled else "a shorter data.max_length"
+    return StateSource(prefix.fingerprint(), prefix.width, places, digests, make, "texts", remedy, is_pooled)
 
 
 def _of_windows(prefix: "SeriesPrefix", parts: Sequence[SeriesRows]) -> StateSource:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from lab.callbacks.freeze import apply
+from lab.models.pooling import pool
 from lab.models.text import frozen_prefix
 from lab.models.text.families import FAMILIES
 from lab.models.text.frozen_prefix import FrozenPrefix, refusal
@@ -42,9 +43,11 @@ class EncoderModule(torch.nn.Module):
         return self.encoder.embeddings, self.encoder.layers
 
 
-def prefix_of(encoder: Any, num_layers: int = 1, autocast: Any = nullcontext) -> FrozenPrefix:
+def prefix_of(
+    encoder: Any, num_layers: int = 1, autocast: Any = nullcontext, pooling: str | None = None
+) -> FrozenPrefix:
     apply(EncoderModule(encoder), True, num_layers)
-    return FrozenPrefix(encoder, num_layers, autocast)
+    return FrozenPrefix(encoder, num_layers, autocast, pooling)
 
 
 def bf16() -> torch.autocast:
@@ -94,6 +97,21 @@ def test_states_do_not_depend_on_the_batch_size(
     for row, states in states_of.items():
         ids, mask = batch([rows[row].tolist()], tokenizer.pad_id)
         torch.testing.assert_close(states, encoder.forward_below(ids, mask, 1)[0], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize("pooling", ["mean", "cls", "max"])
+def test_pooled_states_are_the_pooled_vector_of_each_text(pooling: str, built: Any, batch: Any) -> None:
+    tokenizer, encoder = built("bert")
+    rows = [np.array(ids, np.int32) for ids in tokenizer.encode(TEXTS, 64)]
+    lengths = np.array([len(row) for row in rows])
+    prefix = prefix_of(encoder, len(encoder.layers), pooling=pooling)
+    vectors = {}
+    for chosen, states in prefix.states(rows.__getitem__, lengths, np.arange(3), tokenizer.pad_id):
+        vectors |= dict(zip(chosen.tolist(), states, strict=True))
+    encoder.eval()
+    for row, vector in vectors.items():
+        ids, mask = batch([rows[row].tolist()], tokenizer.pad_id)
+        torch.testing.assert_close(vector, pool(encoder(ids, mask), mask, pooling)[0], rtol=0, atol=1e-6)
 
 
 def test_dropout_is_off_below_the_cut_and_on_above_it(built: Any) -> None:

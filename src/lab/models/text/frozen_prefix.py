@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from lab.core.batches import Ids
 from lab.models.parameters import fingerprint, trainable_below
+from lab.models.pooling import pool
 from lab.models.text.interfaces import CuttableEncoder, TextEncoder, is_adapter
 
 TOKENS_PER_BATCH, MIN_ROWS_PER_BATCH = 1024, 8
@@ -30,18 +31,23 @@ FORMAT = 3
 class FrozenPrefix:
     """The embeddings and first `num_layers` layers of an encoder.
 
-    autocast: opens the precision of a forward pass, the same as in training. Raises ValueError with the reason if the
-    states are not a fixed function of the ids: the encoder cannot be cut, or weights below the cut train.
+    autocast: opens the precision of a forward pass, the same as in training. pooling: one without weights, which is
+    applied to the states, so that a text has one vector; None: a state for each token. Raises ValueError with the
+    reason if the states are not a fixed function of the ids: the encoder cannot be cut, or weights below the cut train.
     """
 
     def __init__(
-        self, encoder: TextEncoder, num_layers: int, autocast: Callable[[], AbstractContextManager[object]]
+        self,
+        encoder: TextEncoder,
+        num_layers: int,
+        autocast: Callable[[], AbstractContextManager[object]],
+        pooling: str | None = None,
     ) -> None:
         reason = refusal(encoder, num_layers)
         if reason:
             raise ValueError(reason)
         assert isinstance(encoder, CuttableEncoder)
-        self.encoder, self.num_layers, self.autocast = encoder, num_layers, autocast
+        self.encoder, self.num_layers, self.autocast, self.pooling = encoder, num_layers, autocast, pooling
         self.width = encoder.dimension
 
     @property
@@ -56,6 +62,7 @@ class FrozenPrefix:
         per GiB of weights.
         """
         settings: list[object] = [FORMAT, self.num_layers, transformers.__version__, self.encoder.signature()]
+        settings += [] if self.pooling is None else [self.pooling]
         return fingerprint(self.modules, settings, self.autocast)
 
     @torch.inference_mode()
@@ -65,7 +72,7 @@ class FrozenPrefix:
         """Yield batches of (row numbers, their states), from the longest rows to the shortest.
 
         ids: row number -> ids of the text. lengths: number of ids of every row. States are (sum of the batch's lengths,
-        width) in fp32 on the CPU.
+        width), or (texts of the batch, width) if they are pooled, in fp32 on the CPU.
         """
         for module in self.modules:
             module.eval()
@@ -80,9 +87,13 @@ class FrozenPrefix:
             for place, row in enumerate(batch.tolist()):
                 padded[place, : lengths[row]] = torch.from_numpy(ids(row).astype(np.int64))
                 mask[place, : lengths[row]] = True
+            kept = mask.to(self._device)
             with self.autocast():
-                states = self.encoder.forward_below(padded.to(self._device), mask.to(self._device), self.num_layers)
-            yield batch, states.float().cpu()[: len(batch)][mask[: len(batch)]]
+                states = self.encoder.forward_below(padded.to(self._device), kept, self.num_layers).float()
+            if self.pooling is not None:
+                yield batch, pool(states, kept, self.pooling).cpu()[: len(batch)]
+            else:
+                yield batch, states.cpu()[: len(batch)][mask[: len(batch)]]
 
     @property
     def _device(self) -> torch.device:

@@ -56,6 +56,12 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
         per_head = pooled.expand(-1, len(self.heads), -1).unbind(1)
         return [head(features) for head, features in zip(self.heads, per_head, strict=True)]
 
+    def pooling_above(self, depth: int) -> str | None:
+        """The pooling whose result for a text is as fixed as the states after `depth` layers; None if a layer or a
+        weight that may train lies between them."""
+        fixed = self.pooling is not None and not self.pooling.has_weights and depth == len(self.encoder.layers)
+        return self.pooling.how if fixed and self.pooling is not None else None
+
     def _hidden(self, batch: TextBatch) -> Tensor:
         """The encoder's output, computed from the batch's states of the frozen layers if it has these."""
         if batch.states is None:
@@ -66,6 +72,8 @@ class MultitaskTextClassifier(TextTaskModule, Classifier):
 
     def _pooled(self, batch: TextBatch) -> Tensor:
         """Pooled vectors (B, 1 or heads, D)."""
+        if batch.states is not None and batch.states.dim() == 2:
+            return batch.states.float().unsqueeze(1)
         hidden = self._hidden(batch)
         if self.pooling is None:
             return hidden.unsqueeze(1)
