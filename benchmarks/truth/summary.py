@@ -8,12 +8,13 @@ from statistics import mean, median, median_low
 from typing import Any
 
 from benchmarks.truth.sets import DataSet
-from benchmarks.truth.table import AS_GOOD, MODEL, TITLES, Line, Row, by_set, linear_of, rows_of, spread
+from benchmarks.truth.table import AS_GOOD, MODEL, TITLES, Line, Row, by_set, linear_of, pair, rows_of, spread
 from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
 
 CALIBRATED = 0.05
 """Expected calibration error after calibration that the project aims at."""
 AUTO = "auto"
+ORDER = (BELOW, NO_BETTER, ABOVE)
 
 
 def per_set(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> list[tuple[DataSet, list[Row]]]:
@@ -42,16 +43,17 @@ def summary(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
 
 def overview(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
     """One line a set: the best simple model, `auto` (or the best model where it was not run), and how it stands."""
-    titles = ["data", "metric", "best simple model", "", "model", "", "seeds", "stands", "ECE", "seconds"]
+    titles = ["data", "metric", "best simple model", "", "model", "", "seeds", "stands", "in accuracy", "ECE", "Brier",
+              "seconds"]  # fmt: skip
     parts = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
     for data, rows in per_set(sets, lines, split):
         models = [row for row in rows if row.kind == MODEL]
         own = next((row for row in models if row.name == AUTO), models[0])
         simple = next(row for row in rows if row.kind != MODEL)
         name = f"auto: {', '.join(sorted(set(own.chosen)))}" if own.chosen else own.name
-        ece = "" if own.ece is None else f"{own.ece[0]:.3f} -> {own.ece[1]:.3f}"
         cells = [data.name, TITLES[data.metric], simple.name, f"{simple.score:.3f}", name, spread(own), own.seeds,
-                 standing(own, simple.score).replace("_", " "), ece, f"{own.seconds:.0f}"]  # fmt: skip
+                 standing(own, simple.score).replace("_", " "), middle(own.in_accuracy).replace("_", " "),
+                 pair(own.ece), pair(own.brier), f"{own.seconds:.0f}"]  # fmt: skip
         parts.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(parts) + "\n"
 
@@ -89,9 +91,14 @@ def standing(row: Row, simple: float) -> str:
     Scores that differ by less than `AS_GOOD` count as no better. On test rows it is the worse of this and the median
     over seeds of the paired bootstrap's verdicts, which are against the baseline that was best on validation rows.
     """
-    order, gap = (BELOW, NO_BETTER, ABOVE), row.score - simple
-    plain = order.index(ABOVE if gap > AS_GOOD else BELOW if gap < -AS_GOOD else NO_BETTER)
-    return order[min(plain, median_low(map(order.index, row.verdicts)) if row.verdicts else plain)]
+    gap = row.score - simple
+    plain = ABOVE if gap > AS_GOOD else BELOW if gap < -AS_GOOD else NO_BETTER
+    return min(plain, middle(row.verdicts) or plain, key=ORDER.index)
+
+
+def middle(verdicts: Sequence[str]) -> str:
+    """The median over seeds, the lower of two in the middle; empty without verdicts."""
+    return ORDER[median_low(map(ORDER.index, verdicts))] if verdicts else ""
 
 
 def defaults(sets: Sequence[DataSet], lines: Iterable[Line]) -> list[dict[str, Any]]:

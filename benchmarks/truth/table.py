@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from benchmarks.truth.cells import CHECK
 from benchmarks.truth.sets import DataSet
+from lab.core.record.baseline_comparison import ACCURACY
 from lab.core.record.baselines import baseline_scores
 
 Line = Mapping[str, Any]
@@ -24,7 +25,8 @@ class Row(NamedTuple):
     kind: MODEL, BASELINE (of lab, from the records of its runs) or CHECKED (the same in scikit-learn alone); spread:
     standard deviation over seeds, NaN for one seed; ece, brier: before and after calibration, mean over heads and
     seeds; chosen: models that `auto` chose, one a seed; verdicts: of the paired bootstrap on the test rows against the
-    baseline that was best on validation rows, one a seed (`above`, `no_better`, `below`), for the split test only.
+    baseline that was best on validation rows, one a seed (`above`, `no_better`, `below`), for the split test only;
+    in_accuracy: the same in accuracy, of the cells that have it.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Row(NamedTuple):
     brier: tuple[float, float] | None = None
     chosen: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
+    in_accuracy: tuple[str, ...] = ()
 
 
 def rows_of(data: DataSet, lines: Iterable[Line], split: str) -> list[Row]:
@@ -65,13 +68,15 @@ def _row(name: str, metric: str, lines: Sequence[Line], split: str) -> Row:
     chosen = tuple(line["trained"] for line in lines if name == "auto")
     return Row(name, MODEL, mean(scores), _spread(scores), accuracy, len(scores),
                median(line["seconds"] for line in lines), _calibration(lines, split, "ece"),
-               _calibration(lines, split, "brier"), chosen, _verdicts(lines, split))  # fmt: skip
+               _calibration(lines, split, "brier"), chosen, *_verdicts(lines, split))  # fmt: skip
 
 
-def _verdicts(lines: Sequence[Line], split: str) -> tuple[str, ...]:
-    """Of each seed's run, whose comparison is on test rows."""
-    compared = [(line.get("baseline_comparison") or {}).get("overall") for line in lines]
-    return tuple(str(part["verdict"]) for part in compared if part) if split == "test" else ()
+def _verdicts(lines: Sequence[Line], split: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Of each seed's run, whose comparison is on test rows: in its metric, and in accuracy."""
+    compared = [(line.get("baseline_comparison") or {}).get("overall") for line in lines if split == "test"]
+    parts = [part for part in compared if part]
+    accuracies = [part if part.get("metric") == ACCURACY else part.get(ACCURACY) for part in parts]
+    return tuple(part["verdict"] for part in parts), tuple(part["verdict"] for part in accuracies if part)
 
 
 def _simple(name: str, kind: str, metric: str, each: Iterable[Mapping[str, float | None]]) -> Row | None:
@@ -131,7 +136,7 @@ def markdown(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
         parts += [f"### {data.name}", "", " ".join([sizes(known[data.name]), sentence(data, rows)]).strip(), ""]
         titles = ["", TITLES[data.metric], "over linear", "accuracy", "seeds", "seconds", "ECE", "Brier"]
         if split == "test":
-            titles.append("paired bootstrap")
+            titles += ["paired bootstrap", "in accuracy"]
         parts += ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
         parts += [_cells(row, linear, split) for row in rows]
         failed = {(line["model"], line["failed"].splitlines()[-1][:160])
@@ -167,12 +172,17 @@ def _cells(row: Row, linear: Row | None, split: str) -> str:
     margin = "" if linear is None else f"{row.score - linear.score:+.3f}"
     seconds = "" if math.isnan(row.seconds) else f"{row.seconds:.0f}"
     accuracy = "" if math.isnan(row.accuracy) else f"{row.accuracy:.3f}"
-    cells = [name, spread(row), margin, accuracy, row.seeds, seconds, _pair(row.ece), _pair(row.brier)]
+    cells = [name, spread(row), margin, accuracy, row.seeds, seconds, pair(row.ece), pair(row.brier)]
     if split == "test":
-        counts = {name.replace("_", " "): row.verdicts.count(name) for name in row.verdicts}
-        cells.append(", ".join(f"{count} {name}" for name, count in counts.items()))
+        cells += [_counts(row.verdicts), _counts(row.in_accuracy)]
     return "| " + " | ".join(str(cell) for cell in cells) + " |"
 
 
-def _pair(values: tuple[float, float] | None) -> str:
+def _counts(verdicts: Sequence[str]) -> str:
+    counts = {name.replace("_", " "): verdicts.count(name) for name in verdicts}
+    return ", ".join(f"{count} {name}" for name, count in counts.items())
+
+
+def pair(values: tuple[float, float] | None) -> str:
+    """Before and after calibration, empty where unknown."""
     return "" if values is None else f"{values[0]:.3f} -> {values[1]:.3f}"

@@ -68,13 +68,16 @@ def test_the_sentence_is_honest(score: float, words: str) -> None:
 
 def test_test_rows_are_judged_by_the_paired_bootstrap() -> None:
     compared = [
-        line("ngram", seed, 0.6) | {"baseline_comparison": {"overall": {"verdict": verdict}}}
+        line("ngram", seed, 0.6)
+        | {"baseline_comparison": {"overall": {"verdict": verdict, "accuracy": {"verdict": "below"}}}}
         for seed, verdict in enumerate(("below", "above", "no_better"))
     ]
     row = next(row for row in rows_of(DATA, compared, "test") if row.name == "ngram")
     assert row.verdicts == ("below", "above", "no_better")
     assert standing(row, 0.0) == "no_better"
-    assert "| 1 below, 1 above, 1 no better |" in markdown([DATA], compared, "test")
+    assert row.in_accuracy == ("below", "below", "below")
+    assert "| 1 below, 1 above, 1 no better | 3 below |" in markdown([DATA], compared, "test")
+    assert "| below | below |" in overview([DATA], compared, "test")
     assert standing(row, 0.9) == "below"
     assert "0 / 0 / 1" in summary([DATA], [*compared, line("tiny", 1, 0.5)], "test")
     on_val = row._replace(verdicts=())

@@ -44,6 +44,7 @@ def test_the_record_has_all_documented_fields(run: RunFolder) -> None:
     assert compared["heads"].keys() == set(HEADS)
     assert compared["overall"]["own"] == pytest.approx(record["metrics"]["test"]["f1_macro"])
     assert compared["overall"]["other"] == pytest.approx(record["baselines"]["majority"]["test"]["f1_macro"])
+    assert compared["overall"]["accuracy"]["own"] == pytest.approx(record["metrics"]["test"]["accuracy"])
     for head in HEADS:
         assert compared["heads"][head]["own"] == pytest.approx(record["metrics"]["test"][f"{head}/f1_macro"])
     assert record["parameters"]["trainable"] == record["parameters"]["total"] > 0

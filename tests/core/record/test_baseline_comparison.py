@@ -32,13 +32,42 @@ def test_damage_is_named() -> None:
     del wrong["own"]
     record = {"schema_version": 1, "status": "completed", "baseline_comparison": field(wrong, causa=3)}
     assert list(faults(record)) == [
+        "baseline_comparison.overall.rows is not a whole number from 0 on",
         "baseline_comparison.overall has no own",
         "baseline_comparison.overall.interval is not a pair",
-        "baseline_comparison.overall.rows is not a whole number from 0 on",
         "baseline_comparison.overall.verdict is not one of above, no_better, below",
         "baseline_comparison.overall.chosen_on is not one of val, test",
         "baseline_comparison.heads.causa is not a mapping",
     ]
+
+
+def accuracy(verdict: str, difference: float = -0.02) -> dict[str, Any]:
+    interval = [difference - 0.01, difference + 0.01]
+    return {"own": 0.8, "other": 0.8 - difference, "difference": difference, "interval": interval, "verdict": verdict}
+
+
+def test_damage_of_the_comparison_in_accuracy_is_named() -> None:
+    wrong = accuracy("good") | {"interval": [0.1]}
+    del wrong["own"]
+    compared = field(part(0.1, "above", accuracy=wrong), causa=part(0.1, "above", accuracy=None))
+    assert list(faults({"schema_version": 1, "status": "completed", "baseline_comparison": compared})) == [
+        "baseline_comparison.overall.accuracy has no own",
+        "baseline_comparison.overall.accuracy.interval is not a pair",
+        "baseline_comparison.overall.accuracy.verdict is not one of above, no_better, below",
+    ]
+
+
+def test_parts_that_are_below_in_accuracy_alone_share_a_sentence() -> None:
+    mean, causa = part(0.05, "above", accuracy=accuracy("below")), part(0.04, "above", accuracy=accuracy("below"))
+    agreeing = part(-0.1, "below", accuracy=accuracy("below"))
+    *_, last = sentences(field(mean, causa=causa, modo=part(0.1, "above", accuracy=accuracy("no_better"))))
+    assert last == (
+        "Below its baseline in accuracy, though not in macro-F1: mean of heads .800 against .820 of linear, difference "
+        "-.020 [-.030, -.010]; causa .800 against .820 of linear, difference -.020 [-.030, -.010]."
+    )
+    (_, alone) = sentences(field(mean, causa=mean))
+    assert alone.startswith("Below its baseline in accuracy, though not in macro-F1: .800 against .820 of linear, ")
+    assert len(sentences(field(agreeing, causa=agreeing))) == 1
 
 
 def test_each_head_that_is_not_above_has_a_sentence() -> None:

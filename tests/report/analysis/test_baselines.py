@@ -69,5 +69,11 @@ def test_persistence_above_is_named_first_and_heads_that_are_behind_after(tabled
     runs = tabled(objective=[0.5], **{"test/f1_macro": [0.5], "persistence/f1_macro": [0.9]}, **columns("above")).runs
     found = standing_sentences(runs, 0, {"baseline_comparison": {"heads": heads}})
     assert [each.key for each in found] == ["persistence_above", "standing_above", "head_below"]
+    accuracy = part | {"verdict": "below", "interval": [-0.2, -0.05]}
+    both = {name: each | {"accuracy": accuracy} for name, each in heads.items()}
+    compared = {"overall": both["b"], "heads": both}
+    keys = [each.key for each in standing_sentences(runs, 0, {"baseline_comparison": compared})]
+    assert keys == ["persistence_above", "standing_above", "accuracy_below", "head_below", "head_accuracy_below"]
+    found += standing_sentences(runs, 0, {"baseline_comparison": compared})
     assert all(translate(each, lang) for each in found for lang in ("en", "es"))
     assert translate(found[0], "en") == "persistence alone is better: f1_macro 0.900 on test against 0.500."

@@ -194,9 +194,31 @@ def test_the_metric_is_the_objective_or_macro_f1() -> None:
     assert compared is not None
     assert compared["overall"]["metric"] == "accuracy"
     assert compared["overall"]["own"] == pytest.approx(0.9)
+    assert compared["overall"]["accuracy"] is None
     other = compare(0.9, baseline("linear", 0.5, 0.5), metric="val/loss")
     assert other is not None
     assert other["overall"]["metric"] == "f1_macro"
+
+
+def test_accuracy_is_compared_as_well_with_the_same_baseline() -> None:
+    """The truth is the first class in 9 of 10 rows: always to say so is right more often, with a worse macro-F1."""
+    truth = (np.arange(NUM) % 10 == 0).astype(np.int64)
+    own, always = np.where(np.arange(NUM) % 4 == 1, 1, truth), np.zeros(NUM, np.int64)
+    config: Any = SimpleNamespace(
+        model=SimpleNamespace(kind="ngram"), objective=SimpleNamespace(metric="val/f1_macro"),
+        baselines=BaselinesConfig(**SETTINGS),
+    )  # fmt: skip
+    result: Any = SimpleNamespace(scored_rows={"y": ClassRows(np.eye(2)[own], truth)}, predictions={})
+    known = Baseline("linear", {"val": {"f1_macro": 0.5}}, {"test": {"y": always}})
+    compared = baseline_comparison(config, result, [known])
+    assert compared is not None
+    part = compared["overall"]
+    assert (part["metric"], part["verdict"]) == ("f1_macro", "above")
+    assert part["accuracy"]["own"] == pytest.approx((own == truth).mean())
+    assert part["accuracy"]["other"] == pytest.approx(0.9)
+    assert part["accuracy"]["interval"][1] < 0
+    assert part["accuracy"]["verdict"] == "below"
+    assert sentences(compared)[-1].startswith("Below its baseline in accuracy, though not in macro-F1: .750 against")
 
 
 def test_areas_use_probabilities_where_a_baseline_has_them() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Literal, get_args
 
-from lab.core.record.baseline_comparison import FIELD, comparison_faults
+from lab.core.record.baseline_comparison import ACCURACY, FIELD, comparison_faults
 from lab.core.record.baselines import has_splits
 
 SCHEMA_VERSION = 1
@@ -156,11 +156,19 @@ def _baseline(name: str, value: Any) -> Iterator[str]:
 
 
 def _comparison(name: str, value: Any) -> Iterator[str]:
-    """A part of `baseline_comparison`: all of its fields are needed to show it."""
-    numbers = dict.fromkeys(("own", "other", "difference"), number)
-    texts = dict.fromkeys(("baseline", "chosen_on", "metric", "verdict"), text)
-    shapes: dict[str, Shape] = {**numbers, **texts, "interval": pair(number), "rows": count}
-    yield from keyed(*shapes, resamples=count, sample=optional(text), blocks=optional(count), **shapes)(name, value)
+    """A part of `baseline_comparison`: all of its fields are needed to show it, but those that came later."""
+    texts = dict.fromkeys(("baseline", "chosen_on", "metric"), text)
+    shapes: dict[str, Shape] = {**texts, "rows": count}
+    later = {"resamples": count, "sample": optional(text), "blocks": optional(count), ACCURACY: optional(_difference)}
+    yield from keyed(*shapes, **later, **shapes)(name, value)
+    yield from _difference(name, value) if isinstance(value, Mapping) else ()
+
+
+def _difference(name: str, value: Any) -> Iterator[str]:
+    """Two scores, their difference with its interval, and the verdict."""
+    shapes: dict[str, Shape] = dict.fromkeys(("own", "other", "difference"), number)
+    shapes |= {"interval": pair(number), "verdict": text}
+    yield from keyed(*shapes, **shapes)(name, value)
     yield from comparison_faults(name, value)
 
 

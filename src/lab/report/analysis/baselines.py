@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from lab.core.record.baseline_comparison import ABOVE, MAJORITY, head_comparisons
+from lab.core.record.baseline_comparison import ABOVE, MAJORITY, below_in_accuracy, head_comparisons, overall
 from lab.report.findings import Runs, Sentence
 from lab.report.sources.record_columns import STANDING
 from lab.report.text.translate import Translator
@@ -16,7 +16,8 @@ VALIDATION = "_val"
 """Ending of a baseline's name in the columns of its validation scores."""
 BAYES = "bayes"
 PERSISTENCE = ("persistence", "seasonal_persistence")
-WARNINGS = ("persistence_above", "standing_no_better", "standing_below", "head_no_better", "head_below")
+WARNINGS = ("persistence_above", "standing_no_better", "standing_below", "accuracy_below", "head_no_better",
+            "head_below", "head_accuracy_below")  # fmt: skip
 """Sentences that the first screen shows as warnings."""
 SPLITS = ("train", "val", "test", "data")
 
@@ -89,15 +90,26 @@ def standing_sentences(runs: Runs, row: int, record: Mapping[str, Any]) -> list[
     whole = standing(values)
     if whole is not None:
         sentences.append(Sentence(f"standing_{whole.verdict}", whole._asdict()))
+    sentences += _accuracy_below("accuracy_below", overall(record))
     for name, part in heads.items() if len(heads) > 1 else ():
         if part["verdict"] != ABOVE:
             low, high = part["interval"]
             sentences.append(Sentence(f"head_{part['verdict']}", {**part, "head": name, "low": low, "high": high}))
+        sentences += _accuracy_below("head_accuracy_below", part, head=name)
     verdicts = runs.frame.get(f"{STANDING}/verdict")
     if verdicts is not None and verdicts.notna().sum() > 1:
         known = verdicts[verdicts.notna()]
         sentences.append(Sentence("standing_counts", {"num": int((known != ABOVE).sum()), "total": len(known)}))
     return sentences
+
+
+def _accuracy_below(key: str, part: Mapping[str, Any] | None, **others: str) -> list[Sentence]:
+    """Return a sentence if a part is below its baseline in accuracy, though not in its own metric."""
+    accuracy = below_in_accuracy(part) if part is not None else None
+    if part is None or accuracy is None:
+        return []
+    low, high = accuracy["interval"]
+    return [Sentence(key, {**accuracy, **others, "baseline": part["baseline"], "low": low, "high": high})]
 
 
 def _persistence_above(runs: Runs, values: Mapping[str, Any]) -> list[Sentence]:

@@ -2,7 +2,7 @@
 
 The best baseline is chosen on validation, as the run's checkpoint is; where none but the majority has a validation
 score (a run that validates by leave-one-out holds no row out), on test, and the record says so: that favours the
-baseline. Shapes: N test rows, K classes.
+baseline. Whatever the score, accuracy is compared as well, with the same baseline. Shapes: N test rows, K classes.
 """
 
 import logging
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lab.config.schema import BaselinesConfig, Config
-from lab.core.record.baseline_comparison import ABOVE, BELOW, MAJORITY, METRIC_WORDS, NO_BETTER
+from lab.core.record.baseline_comparison import ABOVE, ACCURACY, BELOW, MAJORITY, METRIC_WORDS, NO_BETTER
 from lab.models.calibration import ClassRows
 from lab.training.baselines.base import SPLITS, Baseline, sample_of
 from lab.training.baselines.paired_bootstrap import METRICS, Difference, HeadRows, compare_heads, compare_means
@@ -93,10 +93,17 @@ def _part(
     best, chosen_on = _best([each for each in baselines if _has_rows(each, heads, rows)], name)
     if best is None:
         return None
-    pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, metric)) for head in heads]
-    found = compare_heads(pairs, metric, resamples=settings.resamples, confidence=settings.confidence, blocks=blocks)
+
+    def compared(score: str) -> Difference:
+        pairs = [HeadRows(rows[head].labels, *_both(rows[head], best, head, score)) for head in heads]
+        return compare_heads(pairs, score, resamples=settings.resamples, confidence=settings.confidence, blocks=blocks)
+
+    found = compared(metric)
     known = np.isfinite([found.difference, *found.interval]).all() and _is_enough(found, settings, " and ".join(heads))
-    return _recorded(found, best, chosen_on, metric, settings.margin) if known else None
+    if not known:
+        return None
+    accuracy = None if metric == ACCURACY else _scores(compared(ACCURACY), settings.margin)
+    return _recorded(found, best, chosen_on, metric, settings.margin) | {ACCURACY: accuracy}
 
 
 def _best(baselines: Sequence[Baseline], name: str) -> tuple[Baseline | None, str]:
@@ -151,18 +158,26 @@ def _field(settings: BaselinesConfig, whole: dict[str, Any] | None, heads: dict[
 
 
 def _recorded(found: Difference, baseline: Baseline, chosen_on: str, metric: str, margin: float) -> dict[str, Any]:
-    low, high = found.interval
     return {
         "baseline": baseline.name,
         "chosen_on": chosen_on,
         "metric": metric,
+        **_scores(found, margin),
+        "rows": found.rows,
+        "resamples": found.resamples,
+        "sample": sample_of(baseline),
+        "blocks": found.blocks,
+        ACCURACY: None,
+    }
+
+
+def _scores(found: Difference, margin: float) -> dict[str, Any]:
+    """Both scores, their difference with its interval, and the verdict that follows."""
+    low, high = found.interval
+    return {
         "own": found.own,
         "other": found.other,
         "difference": found.difference,
         "interval": [low, high],
         "verdict": ABOVE if low > margin else BELOW if high < -margin else NO_BETTER,
-        "rows": found.rows,
-        "resamples": found.resamples,
-        "sample": sample_of(baseline),
-        "blocks": found.blocks,
     }

@@ -79,10 +79,18 @@ def compare_heads(
     if metric not in METRICS:
         raise ValueError(f"metric {metric!r} is none of {', '.join(METRICS)}")
     known = np.any([head.truth != MISSING for head in heads], axis=0)
-    columns = [column[known] for head in heads for column in (head.truth, head.own, head.other)]
+    columns = [column[known] for head in heads for column in _columns(head, metric)]
     scorers = [_scorer(metric) for _ in heads]
     drawn = None if blocks is None else blocks[known]
     return _compared(columns, scorers, int(known.sum()), seed, resamples, confidence, drawn)
+
+
+def _columns(head: HeadRows, metric: str) -> tuple[npt.NDArray[Any], ...]:
+    """(N,) truth and both predictions. Accuracy only counts what is right, which leaves few cells: 0 right, 1 wrong."""
+    if metric != "accuracy":
+        return head.truth, head.own, head.other
+    truth = np.where(head.truth == MISSING, MISSING, 0)
+    return truth, (head.own != head.truth).astype(np.int64), (head.other != head.truth).astype(np.int64)
 
 
 def compare_means(
