@@ -13,7 +13,7 @@ from lab.cli.arguments import missing_quotes
 from lab.cli.command_line import parse, split
 from lab.cli.compose import whole
 from lab.cli.main import Command, sound
-from lab.commands.train import chosen
+from lab.commands.train import checked, chosen
 from lab.config.check import check
 from lab.config.dotted_keys import is_there
 from lab.config.schema import Config
@@ -22,7 +22,7 @@ from lab.core.errors import Mistake, RequestError, leave_out
 from lab.core.hydra_quoting import for_hydra
 
 PROGRAM = "python -m lab train"
-COMMAND = Command(lambda: None, CONF, resumes=True, chosen=chosen)
+COMMAND = Command(lambda: None, CONF, check=checked, resumes=True, chosen=chosen)
 
 
 def compose(overrides: Sequence[str] = (), config_name: str = "config", config_dir: str | Path | None = None) -> Config:

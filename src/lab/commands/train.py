@@ -20,23 +20,28 @@ from lab.cli.main import Command, Job, run_job
 from lab.cli.main import main as run_command
 from lab.cli.optional_packages import missing_loggers
 from lab.config import places
+from lab.config.check import check
 from lab.config.schema import Config
 from lab.config.shipped import CONF
 from lab.core import openmp
 from lab.core.errors import Mistake
 from lab.core.processes.world import World
+from lab.data.column_proposals import with_columns_of_the_file
 from lab.models import requirements
 from lab.sweep.reporting.process_reporter import trial_number
 
 TRUSTED = ["lab.*", "hydra.*", "hydra_plugins.*", "optuna.*"]
 """What Hydra may build from a config: our callback, its own launchers and sweepers, and their samplers."""
+checked = with_columns_of_the_file(check)
+"""The check of a request's config, whose mistakes name columns of the request's file."""
 
 
 def main() -> int:
     """Run the command line in `sys.argv`; return its exit code."""
     openmp.settle(os.environ)
     one_run = entry(parse(sys.argv))
-    return run_command(Command(one_run, CONF, sweep_mistakes=_sweep_mistakes, resumes=True, chosen=chosen, join=join))
+    own = Command(one_run, CONF, check=checked, sweep_mistakes=_sweep_mistakes, resumes=True, chosen=chosen, join=join)
+    return run_command(own)
 
 
 def entry(typed: Typed) -> Callable[..., Any]:

@@ -6,10 +6,12 @@ once. A `RunError` means a sound request failed while running: exit 1, with the 
 
 import difflib
 import struct
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
+from lab.core.hydra_quoting import quoted
 from lab.core.masking import masked
 
 EXIT_DONE, EXIT_FAILED, EXIT_REQUEST, EXIT_PARTLY, EXIT_INTERRUPTED = 0, 1, 2, 3, 130
@@ -75,6 +77,38 @@ def nearest(word: str, allowed: Iterable[str]) -> str | None:
     """Return the allowed word that is most similar to `word`, or None if none is similar."""
     close = difflib.get_close_matches(word, list(allowed), n=1, cutoff=0.6)
     return close[0] if close else None
+
+
+def missing_file(key: str, path: Path, fits: Callable[[Path], bool], kind: str) -> Mistake | None:
+    """Return the mistake of a path that is no file, or None for a file. The remedy names a file that is there.
+
+    key: config key that names the path; fits: whether a file of this name could be meant, by its ending; kind: what
+    such files are, in words. A folder is answered with a file in it; any other name with the file of the most similar
+    name beside it, whatever the ending, or with the one of that name in the working folder.
+    """
+    if path.is_file():
+        return None
+    folder = path if path.is_dir() else path.parent
+    files = (
+        sorted(other.name for other in folder.iterdir() if fits(other) and other.is_file()) if folder.is_dir() else []
+    )
+    if path.is_dir():
+        problem = "is a folder, not a file"
+    elif path.exists():
+        problem = "is not a file"
+    elif not folder.is_dir():
+        problem, here = "no such folder", Path(path.name)
+        return Mistake(key, problem, quoted(key, here) if fits(here) and here.is_file() else "", path)
+    else:
+        problem = f"no such file; {folder} has {listed(files) or f'no {kind}'}"
+    likeness = {name: _likeness(path.name, name) for name in files}
+    return Mistake(key, problem, quoted(key, folder / max(files, key=likeness.__getitem__)) if files else "", path)
+
+
+def _likeness(name: str, other: str) -> tuple[float, float]:
+    """Similarity of two names of files from 0 to 1: without their endings, which are nearly all alike, then whole."""
+    stems = name.partition(".")[0].lower(), other.partition(".")[0].lower()
+    return difflib.SequenceMatcher(None, *stems).ratio(), difflib.SequenceMatcher(None, name, other).ratio()
 
 
 def listed(words: Sequence[str], limit: int = 12) -> str:

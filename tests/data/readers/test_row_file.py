@@ -9,6 +9,9 @@ from lab.data.readers.row_file import FileSettings, RowFile
 class Lines(RowFile):
     read_settings = ("encoding",)
 
+    def head(self, num: int) -> dict[str, list[str | None]]:
+        return {"notice": [""] * num}
+
     def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
         target.touch()
         return {}

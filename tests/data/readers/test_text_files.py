@@ -115,12 +115,13 @@ def test_signs_of_windows_get_the_code_page_of_windows(tmp_path: Path) -> None:
     assert _open(path, encoding="cp1252")["t"][-1] == "“avería” de 5 €"
 
 
-def test_a_file_that_does_not_exist_lists_those_that_do_and_guesses_only_a_near_name(tmp_path: Path) -> None:
+def test_a_file_that_does_not_exist_lists_those_that_do_and_names_the_most_similar(tmp_path: Path) -> None:
     for name in ("nuevos.csv", "horas.csv", "notas.doc"):
         (tmp_path / name).write_text("t\na\n")
     mistake = _refused(tmp_path / "nofile.csv")
     assert mistake.problem == f"no such file; {tmp_path} has horas.csv, nuevos.csv"
-    assert mistake.remedy == "one of these files"
+    assert mistake.remedy == f"data.path={tmp_path}/nuevos.csv"  # the most similar one, however little it is
+    assert _refused(tmp_path).remedy in {f"data.path={tmp_path}/{name}.csv" for name in ("horas", "nuevos")}
     assert _refused(tmp_path / "nuevo.csv").remedy == f"data.path={tmp_path}/nuevos.csv"
     assert _refused(tmp_path / "none" / "a.csv").problem == "no such folder"
 

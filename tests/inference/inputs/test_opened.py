@@ -63,7 +63,8 @@ def test_all_mistakes_of_all_files_are_named(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("")
     with ExitStack() as files, pytest.raises(RequestError) as caught:
         open_inputs([str(tmp_path / "empty.csv"), str(tmp_path / "emty.csv")], Settings(files))
-    assert [mistake.problem for mistake in caught.value.mistakes] == ["is empty", "no such file"]
+    problems = [mistake.problem for mistake in caught.value.mistakes]
+    assert problems == ["is empty", f"no such file; {tmp_path} has empty.csv"]
     assert "empty.csv" in caught.value.mistakes[1].remedy
 
 

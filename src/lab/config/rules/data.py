@@ -11,6 +11,9 @@ from lab.config.schema.text_data import SHUFFLE_BUFFER
 from lab.core.errors import Mistake, listed
 from lab.core.hydra_quoting import quoted
 
+OTHER_COLUMN = "OTHER_COLUMN"
+"""Stands in a remedy for a column of the user's file, which only `lab.data.column_proposals` reads."""
+
 
 def _shares(val: float, test: float) -> Found:
     if float(val) + float(test) >= 1:
@@ -72,7 +75,7 @@ def _columns(text: Sequence[str], labels: Sequence[str]) -> Found:
     if both:
         problem = f"{listed(both)} is also a text column: a model that reads its label learns nothing"
         left = [column for column in text if column not in both]
-        yield Mistake("data.labels", problem, _assignment("data.text", left or ["OTHER_COLUMN"]), list(labels))
+        yield Mistake("data.labels", problem, _assignment("data.text", left or [OTHER_COLUMN]), list(labels))
 
 
 def _label_sets(labels: Sequence[str], split_labels: Sequence[str] | None, label_separator: str) -> Found:

@@ -6,6 +6,7 @@ Pure functions of the values at their keys, as all rules; see `lab.config.rules`
 from collections.abc import Sequence
 from typing import Any
 
+from lab.config.rules.data import OTHER_COLUMN
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.tasks import GIVES, SERIES
 from lab.core.errors import Mistake
@@ -53,7 +54,7 @@ def _columns(time: str | Sequence[str], group: str | None, features: Sequence[st
             remedy = {
                 "data.time": quoted("data.time", list(dict.fromkeys(moments))),
                 "data.group": "data.group=null",
-                "data.label": "data.label=OTHER_COLUMN",
+                "data.label": f"data.label={OTHER_COLUMN}",
             }[key]
             yield Mistake(key, f"{name!r} is already {used[name]}; a column can have one role only", remedy, name)
         elif name is not None:

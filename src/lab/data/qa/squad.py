@@ -11,8 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.core.hydra_quoting import quoted
+from lab.core.errors import Mistake, RequestError, listed, missing_file, nearest
 from lab.data.qa.question_rows import Ambiguous, Reading, ReadingBuilder
 from lab.data.readers.text_table import Table
 
@@ -213,12 +212,9 @@ def _as_mistakes(faults: list[str], key: str, value: object) -> list[Mistake]:
 
 
 def _text(path: Path, key: str) -> str:
-    if not path.is_file():
-        folder = path.parent
-        siblings = [other.name for other in folder.glob("*.json")] if folder.is_dir() else []
-        close = nearest(path.name, siblings)
-        problem = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise RequestError(Mistake(key, problem, quoted(key, folder / close) if close else "", path))
+    endings = {".json", path.suffix or ".json"}
+    if (missing := missing_file(key, path, lambda other: other.suffix in endings, "JSON")) is not None:
+        raise RequestError(missing)
     try:
         return path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:

@@ -77,6 +77,12 @@ class CsvFile(RowFile):
         names = pandas.read_csv(self.path, nrows=1, header=None, **self.options).iloc[0].tolist()
         return tuple(sorted({name for name in names if name and names.count(name) > 1}))
 
+    def head(self, num: int) -> dict[str, list[str | None]]:
+        import pandas
+
+        rows = pandas.read_csv(self.path, nrows=num, **self.options)
+        return {str(name): rows[name].tolist() for name in rows.columns}
+
     def lines(self) -> Iterator[str]:
         """Lines from the header on."""
         return read_lines(self.path, self.settings.encoding, self.lines_before_header)

@@ -30,6 +30,13 @@ class JsonLinesFile(RowFile):
 
     read_settings = ("encoding",)
 
+    def head(self, num: int) -> dict[str, list[str | None]]:
+        with open_text(self.path, self.settings.encoding) as file:
+            rows = list(itertools.islice(parsed(file), num))
+        return {
+            name: column(name, rows, {}).to_pylist() for name in dict.fromkeys(key for _, row in rows for key in row)
+        }
+
     def write_rows(self, target: Path) -> Kinds:
         kinds: Kinds = {}
         with open_text(self.path, self.settings.encoding) as file:

@@ -17,6 +17,14 @@ class ParquetFile(RowFile):
 
     read_settings = ()
 
+    def head(self, num: int) -> dict[str, list[str | None]]:
+        import pyarrow.parquet
+
+        file = pyarrow.parquet.ParquetFile(self.path)
+        names = [field.name for field in file.schema_arrow if holds_text(field.type)]
+        batch = next(file.iter_batches(num, columns=names), None)
+        return {name: [] if batch is None else as_text(batch.column(name)).to_pylist() for name in names}
+
     def write_rows(self, target: Path) -> Mapping[str, Mapping[str, int]]:
         import pyarrow.parquet
 

@@ -39,6 +39,10 @@ class RowFile(ABC):
         Raises RequestError for a file that would be read wrongly, and the errors of the underlying reader.
         """
 
+    @abstractmethod
+    def head(self, num: int) -> dict[str, list[str | None]]:
+        """Return the first `num` rows as text, by column. Raises the errors of the underlying reader."""
+
     @property
     def repeated(self) -> tuple[str, ...]:
         """Names that occur more than once in the header."""

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from lab.core.errors import Mistake, RequestError, listed, nearest
-from lab.core.hydra_quoting import quoted
+from lab.core.errors import Mistake, RequestError, missing_file
 from lab.data.cache.store import make_entry
 from lab.data.readers.csv_file import CsvFile
 from lab.data.readers.encodings import is_really_utf_8, wrong_encoding
@@ -54,7 +53,7 @@ def stem(path: Path) -> str:
 def open_file(path: Path, key: str, settings: FileSettings, cache: Path) -> Table:
     """Return the file's columns. key: config key that names the file. Raises RequestError for a file that cannot be
     read, or would be read wrongly."""
-    file = _checked(path, key)(path, key, settings)
+    file = checked(path, key)(path, key, settings)
     folder = cache / "files" / _digest(path, settings.delimiter, settings.encoding, settings.quoting, _LAYOUT)
 
     def fill(aside: Path) -> None:
@@ -101,22 +100,10 @@ def quiet() -> Iterator[None]:
             datasets.enable_progress_bars()
 
 
-def _checked(path: Path, key: str) -> type[RowFile]:
+def checked(path: Path, key: str) -> type[RowFile]:
     """Return the format of a file that exists and is not empty. Raises RequestError for any other path."""
-    if not path.exists():
-        folder = path.parent
-        if not folder.is_dir():
-            raise RequestError(Mistake(key, "no such folder", value=path))
-        files = sorted(other.name for other in folder.iterdir() if format_of(other) and other.is_file())
-        close = nearest(stem(path), [stem(Path(name)) for name in files])  # without the endings, which are all alike
-        near = [name for name in files if stem(Path(name)) == close] or (files if len(files) == 1 else [])
-        problem = f"no such file; {folder} has {listed(files) or 'no file of texts'}"
-        remedy = quoted(key, folder / near[0]) if near else "one of these files" if files else ""
-        raise RequestError(Mistake(key, problem, remedy, path))
-    if not path.is_file():
-        files = sorted(other.name for other in path.iterdir() if format_of(other)) if path.is_dir() else []
-        remedy = quoted(key, path / files[0]) if files else "the path of a file"
-        raise RequestError(Mistake(key, "is a folder, not a file" if path.is_dir() else "is not a file", remedy, path))
+    if (missing := missing_file(key, path, lambda other: format_of(other) is not None, "file of texts")) is not None:
+        raise RequestError(missing)
     try:
         mistake = workbook_mistake(path, key)
         with open_text(path) as file:

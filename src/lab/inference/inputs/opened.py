@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.errors import Mistake, RequestError, listed, missing_file, nearest
 from lab.core.hydra_quoting import quoted
 from lab.data.readers import encodings
 from lab.data.readers.file_bytes import utf_16_variant
@@ -82,13 +82,9 @@ def _opened(typed: str, settings: Settings) -> Input:
     if typed == STANDARD:
         return _standard_input(settings)
     path = Path(typed).expanduser()
-    if not path.is_file():
-        siblings = [each.name for each in path.parent.iterdir()] if path.parent.is_dir() else []
-        near = nearest(path.name, siblings)
-        problem = "is a folder, not a file" if path.is_dir() else "is not a file" if path.exists() else "no such file"
-        raise RequestError(Mistake("input", problem, quoted("input", path.parent / near) if near else "", typed))
-    name = path.name.lower().removesuffix(".gz")
-    opener = next((opener for ending, opener in OPENERS.items() if name.endswith(ending)), None)
+    if (missing := missing_file("input", path, lambda other: _opener(other) is not None, "file of rows")) is not None:
+        raise RequestError(replace(missing, value=typed))
+    opener = _opener(path)
     if opener is None:
         problem = f"the ending is none of {', '.join(OPENERS)} (.gz may follow one of a text file)"
         raise RequestError(Mistake("input", problem, "rename or convert the file", typed))
@@ -96,6 +92,12 @@ def _opened(typed: str, settings: Settings) -> Input:
         if opener in TEXTS:
             _refuse_other_encoding(path, typed, settings.encoding)
         return _sound_head(opener(path, typed, settings), settings.encoding, path if opener in TEXTS else None)
+
+
+def _opener(path: Path) -> Callable[[Path, str, Settings], Input] | None:
+    """The function for a file of this ending; None for an unknown ending."""
+    name = path.name.lower().removesuffix(".gz")
+    return next((opener for ending, opener in OPENERS.items() if name.endswith(ending)), None)
 
 
 def _standard_input(settings: Settings) -> Input:

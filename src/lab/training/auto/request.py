@@ -23,6 +23,7 @@ from lab.config.rules.tasks import CUSTOM, GIVES, MODEL
 from lab.core.errors import Mistake, RequestError, refuse_if_any
 from lab.core.files import Unreadable, read_yaml
 from lab.core.terminal.display import Screen
+from lab.data.column_proposals import with_columns_of_the_file
 from lab.training.auto import line
 from lab.training.auto.table import Choice, choose
 
@@ -49,7 +50,7 @@ def chosen(argv: Sequence[str], conf: Path) -> list[str]:
     unfit = {mistake.key for mistake in mistakes}
     others = [word for word in line.without(argv) if split(word)[0] not in {*unfit, "model"}]
     stand_in = [*others, f"model={MODEL[task]}"]
-    mistakes += validate_overrides.mistakes(parse(stand_in), conf)
+    mistakes += validate_overrides.mistakes(parse(stand_in), conf, check=with_columns_of_the_file(check))
     refuse_if_any(mistakes)
     choice = _recorded(given, typed) or _read(stand_in, conf, typed)
     if typed.multirun or typed.cfg is not None:  # a single run says it in its log

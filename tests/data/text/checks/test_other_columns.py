@@ -3,7 +3,7 @@
 import pyarrow as pa
 
 from lab.data.readers.text_table import Table
-from lab.data.text.checks.other_columns import other_labels, unused_labels
+from lab.data.text.checks.other_columns import NO_OTHER, other_labels, unused_labels
 from lab.data.text.label_survey import Columns
 
 CELLS = {"texto": ["w x", "y z", "u v", "s t"], "modo": ["a"] * 4, "id": list("pqrs"), "b": ["k", "k", "l", "l"],
@@ -21,4 +21,4 @@ def test_a_column_that_repeats_several_values_may_be_a_label() -> None:
 def test_the_remedy_can_be_typed() -> None:
     assert other_labels(["modo"]) == "leave it out: 'data.labels=[modo]'"
     assert other_labels([], lambda: ["b", "b2"]) == "'data.labels=[b]'"
-    assert other_labels([]) == "'data.labels=[OTHER_COLUMN]'"
+    assert other_labels([]) == NO_OTHER

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lab.cli.optional_packages import not_installed
 from lab.config.schema import Table
-from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.errors import Mistake, RequestError, listed, missing_file
 from lab.core.hydra_quoting import quoted
 from lab.data.readers.encodings import wrong_encoding
 from lab.data.readers.file_bytes import workbook_mistake
@@ -142,11 +142,8 @@ def open_table(data: Table, words: Collection[str] = ()) -> TableFile:
     """
     path, key = Path(data.path).expanduser(), "data.path"
     ending = next((kind for kind in ENDINGS if path.name.lower().endswith(kind)), None)
-    if not path.is_file():
-        siblings = [other.name for other in path.parent.glob("*.*")] if path.parent.is_dir() else []
-        close = nearest(path.name, siblings)
-        problem = "is a folder, not a file" if path.is_dir() else "no such file"
-        raise RequestError(Mistake(key, problem, quoted(key, path.parent / close) if close else "", path))
+    if (missing := missing_file(key, path, lambda other: other.name.lower().endswith(ENDINGS), "table")) is not None:
+        raise RequestError(missing)
     if ending is None:
         raise RequestError(
             Mistake(key, f"the ending is none of {', '.join(ENDINGS)}", "rename or convert the file", path)

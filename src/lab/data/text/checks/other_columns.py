@@ -12,13 +12,15 @@ Unused = Callable[[], Sequence[str]]
 """Returns columns that the request does not read and that may be labels."""
 FIRST_ROWS = 1000
 """Rows that are looked at."""
+NO_OTHER = "add a column of labels to the file: no other one of it has values that repeat"
 
 
 def other_labels(kept: Sequence[str], unused: Unused = tuple) -> str:
     """Return the remedy: the label columns of the request that are kept; if there is none, a column of `unused`."""
     if kept:
         return f"leave it out: {quoted('data.labels', list(kept))}"
-    return quoted("data.labels", [next(iter(unused()), "OTHER_COLUMN")])
+    other = next(iter(unused()), None)
+    return quoted("data.labels", [other]) if other is not None else NO_OTHER
 
 
 def unused_labels(tables: Mapping[str, Table], columns: Columns) -> list[str]:
