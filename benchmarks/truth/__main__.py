@@ -10,9 +10,10 @@ Maintenance notices of a real plant are in no package: the reports are generated
 
 Each cell (set, model, seed) is a run of train.py; its line is kept in benchmarks/results/truth.jsonl, and a finished
 cell is not run again, so the benchmark goes on in pieces; a failed one is tried again. The model `check` is
-scikit-learn alone. Decisions are taken on validation rows, the default; `--split test` shows the scores of the test
-rows and adds a line to LOG.md. The validation score of a network is that of its best epoch, which was chosen on the
-same rows, so it is a little too good; baselines choose on them as well. `--table` runs nothing.
+scikit-learn alone, `bayes` is the Bayes rule on the test rows of generated reports. Decisions are taken on validation
+rows, the default; `--split test` shows the scores of the test rows and adds a line to LOG.md. The validation score of
+a network is that of its best epoch, which was chosen on the same rows, so it is a little too good; baselines choose on
+them as well. `--table` runs nothing.
 benchmarks/results/truth_defaults.json has the validation scores of every set with its numbers of rows and classes.
 """
 
@@ -24,7 +25,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.harness.table import RESULTS
-from benchmarks.truth.cells import MODELS, QUICK, Cell, cells, finished, keep, run_cell
+from benchmarks.truth.cells import BAYES, MODELS, QUICK, Cell, bayes_line, cells, finished, keep, run_cell
 from benchmarks.truth.options import with_places
 from benchmarks.truth.sets import SETS, DataSet, NotThere
 from benchmarks.truth.summary import defaults, overview, summary
@@ -62,11 +63,15 @@ def _run(sets: Sequence[DataSet], options: argparse.Namespace) -> None:
             continue
         for cell in cells([data.name], data.task, options.models, options.seeds):
             if "failed" in known.get(cell, {"failed": "never run"}):
-                _one(cell, overrides, MODELS[data.task][cell.model], options)
+                _one(cell, data, overrides, options)
 
 
-def _one(cell: Cell, data: Sequence[str], model: Sequence[str], options: argparse.Namespace) -> None:
-    line = run_cell(cell, data, model, options.threads)
+def _one(cell: Cell, data: DataSet, overrides: Sequence[str], options: argparse.Namespace) -> None:
+    if cell.model == BAYES:
+        if data.bayes is not None:
+            keep(options.file, bayes_line(cell, data.bayes()))
+        return
+    line = run_cell(cell, overrides, MODELS[data.task][cell.model], options.threads)
     keep(options.file, line)
     words = line.get("failed", f"{line['seconds']:.0f} s")
     print(f"{cell.data} / {cell.model} / seed {cell.seed}: {words}", file=sys.stderr)

@@ -1,6 +1,7 @@
 """One cell of the benchmark: a run of train.py on a data set with a model and a seed, kept as a line of JSON.
 
-The model `check` is not lab's: it is scikit-learn alone on the same rows (`independent.py`), once per set.
+Two models are not lab's, and are scored once per set: `check` is scikit-learn alone on the same rows
+(`independent.py`), `bayes` the Bayes rule on the test rows of generated reports (`reports.py`).
 """
 
 import json
@@ -21,6 +22,7 @@ from lab.core.record.run_folder import RunFolder
 ROOT = Path(__file__).resolve().parents[2]
 MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "texts": {
+        "bayes": [],
         "check": ["model=ngram"],
         "linear": ["model=linear"],
         "ngram": ["model=ngram"],
@@ -42,10 +44,10 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     },
 }
 """Overrides of each model, by task."""
-QUICK = ("check", "linear", "ngram", "tiny", "ngram on linear", "auto", "logistic_lags", "minirocket",
+QUICK = ("bayes", "check", "linear", "ngram", "tiny", "ngram on linear", "auto", "logistic_lags", "minirocket",
          "inception_time")  # fmt: skip
 """Models of `--quick`: those of which a run takes seconds to a minute."""
-CHECK = "check"
+CHECK, BAYES = "check", "bayes"
 KEPT = ("accuracy", "f1_macro", "mcc", "auc")
 """Metrics of a line, of a run and of its heads."""
 
@@ -117,6 +119,11 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def bayes_line(cell: Cell, scores: Mapping[str, float]) -> dict[str, Any]:
+    """The line of the Bayes rule. scores: on the test rows."""
+    return asdict(cell) | {"scores": {"Bayes rule": {"test": short(scores)}}}
+
+
 def short(scores: Mapping[str, float]) -> dict[str, float]:
     """Only the metrics of `KEPT`, with four decimals."""
     return {
@@ -142,7 +149,7 @@ def cells(names: Sequence[str], task: str, models: Sequence[str], seeds: Sequenc
     for name in names:
         for model in models:
             if model in MODELS[task]:
-                yield from (Cell(name, model, seed) for seed in ([0] if model == CHECK else seeds))
+                yield from (Cell(name, model, seed) for seed in ([0] if model in (BAYES, CHECK) else seeds))
 
 
 def keep(file: Path, line: Mapping[str, Any]) -> None:

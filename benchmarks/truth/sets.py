@@ -14,14 +14,14 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
+
+from benchmarks.truth import reports
 
 NOISES = (0, 10, 30)
 SIZES = (300, 1500, 16000)
 UCR = ("ArrowHead", "GunPoint", "ItalyPowerDemand", "OSULeaf", "ACSF1", "PickupGestureWiimoteZ", "JapaneseVowels",
        "BasicMotions", "UnitTest")  # fmt: skip
-HEADS = ("modo", "causa", "prioridad")
 
 
 class NotThere(Exception):
@@ -33,7 +33,8 @@ class DataSet:
     """A data set.
 
     overrides: for train.py, given the prepared folder and where the data of others are; raises NotThere. metric: that
-    decides and is shown first. quick: part of `--quick`.
+    decides and is shown first. quick: part of `--quick`. bayes: scores of the Bayes rule on the test rows, of data
+    that are drawn from known probabilities.
     """
 
     name: str
@@ -41,52 +42,7 @@ class DataSet:
     metric: str
     prepare: Callable[[Path, Mapping[str, Path]], Sequence[str]]
     quick: bool = False
-
-
-def _reports(num_rows: int, noise: int, folder: Path, _: Mapping[str, Path]) -> Sequence[str]:
-    files = {split: folder / f"reports_{num_rows}_{noise}_{split}.csv" for split in ("train", "val", "test")}
-    if not all(path.exists() for path in files.values()):
-        _write_reports(num_rows, noise, files)
-    return [
-        "data=csv", *(f"data.{split}={path}" for split, path in files.items()), "data.text=[text]",
-        f"data.labels=[{','.join(HEADS)}]", "data.leaks.action=warn", "data.batch_size=64",
-    ]  # fmt: skip
-
-
-def _write_reports(num_rows: int, noise: int, files: Mapping[str, Path]) -> None:
-    """Rows of the generator in new splits with at least 4,000 test rows; labels are replaced in train and val."""
-    from lab.api.request import compose
-    from lab.data.text.corpus import load
-
-    rows = {"train": int(0.8 * num_rows), "val": max(50, int(0.1 * num_rows))}
-    config = compose([f"data.num_rows={num_rows + 4000}", "data.leaks.action=off"])
-    corpus = load(config.data, Path(config.cache.dir).expanduser())  # type: ignore[arg-type]
-    random = np.random.default_rng(0)
-    parts = {
-        name: [text for batch in part.texts.batches(1000) for text in batch] for name, part in corpus.splits.items()
-    }
-    texts = [text for part in parts.values() for text in part]
-    labels = {
-        head.name: [
-            head.classes[index] if index >= 0 else ""
-            for part in corpus.splits.values()
-            for index in part.labels[head.name].tolist()
-        ]
-        for head in corpus.heads
-    }
-    order = random.permutation(len(texts))
-    ends = np.cumsum([rows["train"], rows["val"]])
-    places = dict(zip(("train", "val", "test"), np.split(order, ends), strict=True))
-    for split, chosen in places.items():
-        columns = {"text": [texts[place] for place in chosen]}
-        for head in corpus.heads:
-            values = [labels[head.name][place] for place in chosen]
-            replaced = random.random(len(values)) < (0 if split == "test" else noise / 100)
-            drawn = random.integers(head.num_classes, size=len(values))
-            columns[head.name] = [
-                head.classes[drawn[row]] if replaced[row] and value else value for row, value in enumerate(values)
-            ]
-        pd.DataFrame(columns).to_csv(files[split], index=False)
+    bayes: Callable[[], Mapping[str, float]] | None = None
 
 
 def _faquad(folder: Path, places: Mapping[str, Path]) -> Sequence[str]:
@@ -175,8 +131,8 @@ def _file(places: Mapping[str, Path], name: str, file: str) -> Path:
 
 SETS: tuple[DataSet, ...] = (
     *(
-        DataSet(f"reports {rows}, {noise} % wrong labels", "texts", "f1_macro", partial(_reports, rows, noise),
-                quick=rows == 1500 and noise != 10)
+        DataSet(f"reports {rows}, {noise} % wrong labels", "texts", "f1_macro",
+                partial(reports.prepare, rows, noise), rows == 1500 and noise != 10, partial(reports.bayes, rows))
         for rows in SIZES
         for noise in NOISES
     ),

@@ -8,7 +8,20 @@ from statistics import mean, median, median_low
 from typing import Any
 
 from benchmarks.truth.sets import DataSet
-from benchmarks.truth.table import AS_GOOD, MODEL, TITLES, Line, Row, by_set, linear_of, pair, rows_of, spread
+from benchmarks.truth.table import (
+    AS_GOOD,
+    MODEL,
+    TITLES,
+    Line,
+    Row,
+    bayes_of,
+    by_set,
+    linear_of,
+    pair,
+    rows_of,
+    share_of_way,
+    spread,
+)
 from lab.core.record.baseline_comparison import ABOVE, BELOW, NO_BETTER
 
 CALIBRATED = 0.05
@@ -42,18 +55,26 @@ def summary(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
 
 
 def overview(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
-    """One line a set: the best simple model, `auto` (or the best model where it was not run), and how it stands."""
-    titles = ["data", "metric", "best simple model", "", "model", "", "seeds", "stands", "in accuracy", "ECE", "Brier",
+    """One line a set: the best simple model, `auto` (or the best model where it was not run), and how it stands.
+
+    Of test rows also the verdict in accuracy, and how far the model is on the way to the Bayes rule.
+    """
+    of_test = ["in accuracy", "Bayes rule", "of the way"] if split == "test" else []
+    titles = ["data", "metric", "best simple model", "", "model", "", "seeds", "stands", *of_test, "ECE", "Brier",
               "seconds"]  # fmt: skip
-    parts = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"]
+    parts, lines = ["| " + " | ".join(titles) + " |", "|---" * len(titles) + "|"], list(lines)
+    known = by_set(lines)
     for data, rows in per_set(sets, lines, split):
         models = [row for row in rows if row.kind == MODEL]
         own = next((row for row in models if row.name == AUTO), models[0])
         simple = next(row for row in rows if row.kind != MODEL)
         name = f"auto: {', '.join(sorted(set(own.chosen)))}" if own.chosen else own.name
+        bound = bayes_of(known[data.name], split).get(data.metric)
+        ways = [middle(own.in_accuracy).replace("_", " "), "" if bound is None else f"{bound:.3f}",
+                share_of_way(own.score, simple.score, bound)]  # fmt: skip
         cells = [data.name, TITLES[data.metric], simple.name, f"{simple.score:.3f}", name, spread(own), own.seeds,
-                 standing(own, simple.score).replace("_", " "), middle(own.in_accuracy).replace("_", " "),
-                 pair(own.ece), pair(own.brier), f"{own.seconds:.0f}"]  # fmt: skip
+                 standing(own, simple.score).replace("_", " "), *ways[: len(of_test)], pair(own.ece), pair(own.brier),
+                 f"{own.seconds:.0f}"]  # fmt: skip
         parts.append("| " + " | ".join(map(str, cells)) + " |")
     return "\n".join(parts) + "\n"
 

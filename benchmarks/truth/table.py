@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from statistics import mean, median, stdev
 from typing import Any, NamedTuple
 
-from benchmarks.truth.cells import CHECK
+from benchmarks.truth.cells import BAYES, CHECK
 from benchmarks.truth.sets import DataSet
 from lab.core.record.baseline_comparison import ACCURACY
 from lab.core.record.baselines import baseline_scores
@@ -49,7 +49,7 @@ def rows_of(data: DataSet, lines: Iterable[Line], split: str) -> list[Row]:
     for line in lines:
         if "failed" not in line:
             by_model.setdefault(line["model"], []).append(line)
-    checks = by_model.pop(CHECK, [])
+    checks, _ = by_model.pop(CHECK, []), by_model.pop(BAYES, None)
     rows = [_row(name, data.metric, each, split) for name, each in by_model.items()]
     simple: dict[tuple[str, str], dict[int, Mapping[str, float | None]]] = {}
     for line in [line for each in by_model.values() for line in each]:
@@ -108,6 +108,36 @@ def linear_of(rows: Sequence[Row]) -> Row | None:
     return next((row for row in rows if row.name in LINEAR), None)
 
 
+def bayes_of(lines: Iterable[Line], split: str) -> Mapping[str, float]:
+    """The scores of the Bayes rule on the rows of a data set, empty where they are not known."""
+    known: Mapping[str, Mapping[str, float]] = next(
+        (scores for line in lines if line["model"] == BAYES for scores in line["scores"].values()), {}
+    )
+    return known.get(split, {})
+
+
+def share_of_way(score: float, simple: float, bayes: float | None) -> str:
+    """How far a score is on the way from the simple model's to that of the Bayes rule, in per cent; empty without a
+    way.
+
+    >>> share_of_way(0.7, 0.6, 0.9), share_of_way(0.5, 0.6, 0.9), share_of_way(0.7, 0.6, None)
+    ('33 %', '-33 %', '')
+    """
+    return "" if bayes is None or bayes <= simple else f"{round(100 * (score - simple) / (bayes - simple))} %"
+
+
+def _bayes_sentence(data: DataSet, rows: Sequence[Row], bayes: Mapping[str, float]) -> str:
+    models, simple = ([row for row in rows if (row.kind == MODEL) is wanted] for wanted in (True, False))
+    if not bayes or not models or not simple:
+        return ""
+    shares = [share_of_way(models[0].score, simple[0].score, bayes[data.metric]),
+              share_of_way(models[0].accuracy, max(row.accuracy for row in simple), bayes["accuracy"])]  # fmt: skip
+    return (
+        f"The Bayes rule has {TITLES[data.metric]} {bayes[data.metric]:.3f} and accuracy {bayes['accuracy']:.3f}; "
+        f"{models[0].name} is {' and '.join(shares)} of the way to it from the best simple model."
+    )
+
+
 def sentence(data: DataSet, rows: Sequence[Row]) -> str:
     """What the scores of a data set say, in one sentence."""
     models = [row for row in rows if row.kind == MODEL]
@@ -133,7 +163,8 @@ def markdown(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> str:
             continue
         rows = rows_of(data, known[data.name], split)
         linear = linear_of(rows)
-        parts += [f"### {data.name}", "", " ".join([sizes(known[data.name]), sentence(data, rows)]).strip(), ""]
+        bound = _bayes_sentence(data, rows, bayes_of(known[data.name], split))
+        parts += [f"### {data.name}", "", " ".join([sizes(known[data.name]), sentence(data, rows), bound]).strip(), ""]
         titles = ["", TITLES[data.metric], "over linear", "accuracy", "seeds", "seconds", "ECE", "Brier"]
         if split == "test":
             titles += ["paired bootstrap", "in accuracy"]

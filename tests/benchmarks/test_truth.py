@@ -7,8 +7,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from benchmarks.truth import reports
 from benchmarks.truth.__main__ import opened
-from benchmarks.truth.cells import CHECK, MODELS, Cell, cells, finished, from_record, keep, last_words, run_cell
+from benchmarks.truth.cells import (
+    BAYES,
+    CHECK,
+    MODELS,
+    Cell,
+    bayes_line,
+    cells,
+    finished,
+    from_record,
+    keep,
+    last_words,
+    run_cell,
+)
 from benchmarks.truth.independent import PERSISTENCE, SVC, last_class, scores, text_scores, window_scores
 from benchmarks.truth.sets import SETS, DataSet, NotThere
 from benchmarks.truth.summary import defaults, overview, standing, summary
@@ -167,6 +180,40 @@ def test_reports_get_their_noise_in_training_and_never_in_test(tmp_path: Path) -
     assert clean.index.tolist() == noisy.index.tolist()
     assert 0.15 < (clean.to_numpy() != noisy.to_numpy()).mean() < 0.4
     assert (parts[0, "test"].modo == parts[30, "test"].modo).all()
+
+
+def test_the_bayes_rule_is_scored_on_the_test_rows_of_the_files(tmp_path: Path) -> None:
+    """Its accuracy on the labels of the file: counted from the generator's probabilities in the order of the file."""
+    import pandas as pd
+
+    data = next(each for each in SETS if each.name == "reports 300, 30 % wrong labels")
+    data.prepare(tmp_path, {})
+    assert data.bayes is not None
+    found = data.bayes()
+    table = pd.read_csv(tmp_path / "reports_300_30_test.csv", keep_default_na=False)
+    corpus = reports._corpus(300)
+    best: dict[str, list[str]] = {}
+    for part in corpus.splits.values():
+        texts = [text for batch in part.texts.batches(1000) for text in batch]
+        for place, text in enumerate(texts):
+            best[text] = [head.classes[part.probabilities[head.name][place].argmax()] for head in corpus.heads]
+    for place, head in enumerate(corpus.heads):
+        right = np.array([best[text][place] for text in table.text]) == table[head.name]
+        assert found[f"{head.name}/accuracy"] == pytest.approx(right[table[head.name] != ""].mean(), abs=0.002)
+    assert 0.7 < found["f1_macro"] < 1
+
+
+def test_the_way_to_the_bayes_rule_is_in_the_table() -> None:
+    bound = bayes_line(Cell("toy", BAYES, 0), {"f1_macro": 0.9, "accuracy": 0.9, "loss": 1.0})
+    tested = line("ngram", 1, 0.6) | {"metrics": {"test": {"f1_macro": 0.6, "accuracy": 0.6}}}
+    tested["baselines"] = {"linear": {"test": {"f1_macro": 0.5, "accuracy": 0.7}}}
+    assert bound["scores"] == {"Bayes rule": {"test": {"f1_macro": 0.9, "accuracy": 0.9}}}
+    assert "| 0.900 | 25 % |" in overview([DATA], [tested, bound], "test")
+    assert "has macro-F1 0.900 and accuracy 0.900; ngram is 25 % and -50 % of the way" in markdown(
+        [DATA], [tested, bound], "test"
+    )
+    assert [row.name for row in rows_of(DATA, [tested, bound], "test")] == ["ngram", "linear"]
+    assert "Bayes rule has" not in markdown([DATA], [line("ngram", 1, 0.6), bound], "val")
 
 
 def test_a_set_that_is_not_there_says_where_it_comes_from(tmp_path: Path) -> None:
