@@ -76,10 +76,14 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "inception_time": ["model=inception_time"],
         "patchtst": ["model=patchtst"],
         "inception_time on linear": ["model=inception_time", "model.base=linear"],
+        "patchtst on linear": ["model=patchtst", "model.base=linear"],
+        "logistic_lags": ["model=logistic_lags"],
+        "minirocket": ["model=minirocket"],
     },
 }
 BAGS, ENCODERS = ("ngram", "ngram on linear"), ("tiny", "tiny on linear", "minilm")
-TEXTS, SERIES = (*BAGS, *ENCODERS), tuple(MODELS["series"])
+NETS = ("inception_time", "patchtst", "inception_time on linear", "patchtst on linear")
+TEXTS, SERIES = (*BAGS, *ENCODERS), (*NETS, "logistic_lags", "minirocket")
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ TECHNIQUES: Mapping[str, Technique] = {
     ),
     "window of 28": Technique(("data.window=28",), SERIES),
     "no calendar": Technique(("data.calendar=[]",), SERIES),
-    "ensemble of 3 nets": Technique(("model.ensemble=3",), SERIES),
+    "ensemble of 3 nets": Technique(("model.ensemble=3",), NETS),
 }
 """Each technique alone, against `plain`."""
 Key = tuple[str, str, str, int]
