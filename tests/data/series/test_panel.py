@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from lab.data.series.panel import Cut, Panel, concatenated, time_blocks
+from lab.data.series.panel import Cut, Panel, concatenated, sharing_steps, time_blocks
 
 DAY = np.timedelta64(86_400, "s")
 FIRST = np.array(["2020-01-01", "2020-01-05"], "datetime64[s]")
@@ -59,3 +59,23 @@ def test_there_are_blocks_enough_of_long_windows_and_none_is_shorter_than_the_cu
     assert _blocks(3, 2)[:3] == [0, 1, 2]
     empty = Panel(("a",), np.zeros((0, 1), np.float32), (), np.array([0]), FIRST[:0], DAY)
     assert not len(time_blocks(empty, Cut(*(np.zeros(0, kind) for kind in (np.int32, np.int32, np.int16)))))
+
+
+def test_windows_share_steps_with_a_stretch_if_their_inputs_or_labels_do() -> None:
+    """Two stations, the second begins 10 hours later: moments count, not rows."""
+    hour = np.timedelta64(1, "h")
+    first = np.array([np.datetime64("2020-01-01", "us"), np.datetime64("2020-01-01T10", "us")])
+    values = np.zeros((100, 1), np.float32)
+    panel = Panel(("rain",), values, ("a", "b"), np.array([0, 50, 100]), first, hour)
+    ends = np.concatenate([np.arange(3, 48), np.arange(53, 98)]).astype(np.int32)
+    cut = Cut(ends, np.full(90, 4, np.int32), np.zeros(90, np.int16))
+    moment = (panel.times(ends) - first[0]) // hour
+    held = (moment >= 20) & (moment < 25)
+    for more in (0, 3):  # of a window of 4 steps, whose label is 2 steps later: 6 steps apart is far enough
+        expected = (moment > 20 - 6 - more) & (moment < 25 + 5 + more)
+        assert (sharing_steps(panel, cut, 2, held, more) == expected).all()
+    unequal = Panel(("rain",), values[:50], ("a",), np.array([0, 50]), first[:1], hour,
+                    row_times=first[0] + np.cumsum(np.where(np.arange(50) == 30, 100, 1)) * hour)  # fmt: skip
+    alone = Cut(ends[:45], cut.lengths[:45], cut.labels[:45])
+    after = alone.ends == 34  # its inputs begin after the hole of 100 hours at row 30, its label is in row 36
+    assert alone.ends[sharing_steps(unequal, alone, 2, after)].tolist() == list(range(29, 40))

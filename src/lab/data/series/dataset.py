@@ -36,7 +36,8 @@ class SeriesSet:
     columns that are data; past labels and calendar columns follow them. leave_one_out: whether `val` has the rows of
     `train`, which the model has to score without themselves. row_classes: (N,) class of each row of the panel under the
     rule of labels, `MISSING` where it was not observed; None without a rule. horizon: steps from a window's newest
-    sample to its label. past_labels: place of the column of past labels, None without one.
+    sample to its label. purge: steps between the newest samples of two splits, at least window + horizon. past_labels:
+    place of the column of past labels, None without one.
     """
 
     name: str
@@ -53,6 +54,7 @@ class SeriesSet:
     leave_one_out: bool = False
     row_classes: windows.Codes | None = None
     horizon: int = 0
+    purge: int = 0
     past_labels: int | None = None
 
 
@@ -119,7 +121,7 @@ def _windowed(name: str, data: Windowed, panel: Panel, labelled: bool) -> Series
     notes += [f"missing values: {listed(shares)}; missing_values={data.missing_values}"] if shares else []
     notes += [f"windows left out: {', '.join(f'{count} {reason}' for reason, count in cuts.counts.items())}"]
     made = _finished(name, data, panel, cuts.splits, cuts.train_rows, head, facts, notes, labelled, current)
-    return replace(made, row_classes=current, horizon=horizon)
+    return replace(made, row_classes=current, horizon=horizon, purge=cuts.purge)
 
 
 def _finished(

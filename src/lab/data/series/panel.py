@@ -14,6 +14,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 Codes = npt.NDArray[np.int16]
+Bools = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.datetime64]
 
 
@@ -112,6 +113,19 @@ def time_blocks(panel: Panel, cut: Cut) -> Ints:
     length = max(min(int(np.median(cut.lengths)), period // MOST_OF_PERIOD), round(period ** (1 / 3)), 1)
     blocks: Ints = steps // length
     return blocks
+
+
+def sharing_steps(panel: Panel, cut: Cut, horizon: int, held: npt.NDArray[np.bool_], more: int = 0) -> Bools:
+    """Return which windows (W,) share a moment with one of the `held` (W,), a stretch of time; groups share moments.
+
+    The moments of a window are those of its inputs and its label, `horizon` steps after its newest sample. more: steps
+    that have to lie between two windows beyond that. As between splits, no sample or label of one is then in the inputs
+    of the other.
+    """
+    first, last = panel.times(cut.ends - cut.lengths + 1), panel.times(cut.ends + horizon)
+    apart = more * panel.step
+    shared: Bools = (first - apart <= last[held].max()) & (last + apart >= first[held].min())
+    return shared
 
 
 def iso_text(moment: np.datetime64) -> str:

@@ -25,12 +25,14 @@ SPLITS = ("train", "val", "test")
 @dataclass
 class Cuts:
     """Result of `cut`. splits: windows by split; train_rows: rows of the panel before validation, per group; counts:
-    windows left out, by reason; bounds: the moments and purge of the split, for the record."""
+    windows left out, by reason; bounds: the moments and purge of the split, for the record; purge: steps between the
+    newest samples of two splits."""
 
     splits: dict[str, Cut]
     train_rows: list[slice]
     counts: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, object] = field(default_factory=dict)
+    purge: int = 0
 
 
 def rule_codes(panel: Panel, rule: Ahead) -> tuple[Codes, Codes]:
@@ -102,7 +104,7 @@ def cut(panel: Panel, config: Windowed, labels: Codes, current: Codes | None, ho
     starts = moments(panel, config)
     shorter = _shorter(panel, starts, horizon)
     refuse_if_any(_too_short(panel, config, purge, needed, shorter))
-    cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0})
+    cuts = Cuts({}, [], {"no_label": 0, "gaps": 0, "purged": 0}, purge=purge)
     cuts.bounds = {
         "val_from": iso_text(starts[0]),
         "test_from": iso_text(starts[1]),

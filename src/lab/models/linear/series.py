@@ -24,6 +24,7 @@ from lab.models.linear.solver import (
     Floats,
     Labels,
     LinearHead,
+    Near,
     Rows,
     fit_head,
     fitted_head,
@@ -157,14 +158,16 @@ class SeriesLinear:
         """(N, K) for the `lag_features` or `window_statistics` of windows."""
         return self.head.logits(self._standardised(features))
 
-    def out_of_fold_logits(self, features: Floats, labels: Labels, groups: Labels, seed: int = 0) -> Floats:
-        """(N, K) for the `lag_features` of training windows, each from a model that was fitted without the window and
-        without the rows of its group (N,)."""
+    def out_of_fold_logits(
+        self, features: Floats, labels: Labels, groups: Labels, seed: int = 0, near: Near | None = None
+    ) -> Floats:
+        """(N, K) for the `lag_features` of training windows, each from a model that was fitted without the window,
+        without the rows of its group (N,) and without those that are `near` to that group."""
         assert self.kind == "lags", "a ridge has leave-one-out scores"
         if self.head.note is not None:
             return self.scored(features)
         rows = Rows(self._standardised(features), labels)
-        return out_of_fold(rows, self.head, len(self.head.bias), groups, None, seed, LOGISTIC)
+        return out_of_fold(rows, self.head, len(self.head.bias), groups, None, seed, LOGISTIC, near)
 
     def _standardised(self, features: Floats) -> Floats:
         """(N, D), or (N, 2 D - H) with the missing columns, in groups of one lag after the class history."""

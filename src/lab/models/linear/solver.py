@@ -7,7 +7,7 @@ classes. Shapes: N rows, D features, K classes.
 """
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
@@ -30,6 +30,8 @@ USUAL_PENALTIES = (0.3, 1.0)
 ABSENT = -2.0
 """Score of a class without a training row: below the margin of -1."""
 FOLDS = 5
+Near = Callable[[npt.NDArray[np.bool_]], npt.NDArray[np.bool_]]
+"""From the rows (N,) that are held out to the rows (N,) that share something with them."""
 
 
 @dataclass(frozen=True)
@@ -219,15 +221,18 @@ def out_of_fold(
     class_weights: ClassWeights,
     seed: int,
     machine: Machine = SVM,
+    near: Near | None = None,
 ) -> Floats:
     """Logits (N, K) of each row from a model that was fitted without it and without the rows of its group.
 
-    Candidate and temperature are those of `head`. groups: (N,) numbers, equal for rows that belong together. Rows
-    without a label get logits as well. Folds whose other rows have one class have the logits of `head`.
+    Candidate and temperature are those of `head`. groups: (N,) numbers, equal for rows that belong together. near: rows
+    that such a model is not fitted to either. Rows without a label get logits as well. Folds whose other rows have one
+    class have the logits of `head`.
     """
     result = head.logits(train.features)
     for held in folds(groups, seed):
-        others = Rows(train.features[~held], train.labels[~held]).known()
+        kept = ~held if near is None else ~(held | near(held))
+        others = Rows(train.features[kept], train.labels[kept]).known()
         if len(np.unique(others.labels)) >= 2:
             part = machine.solve(others, num_classes, head.choice, class_weights, seed)
             result[held] = part.logits(train.features[held]) / np.float32(head.temperature)
