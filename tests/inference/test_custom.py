@@ -44,7 +44,7 @@ def test_a_column_that_the_module_reads_and_the_input_lacks(predict_with: Callab
     new = write_csv(tmp_path / "new.csv", [("speed", "name"), (1, "a")])
     with pytest.raises(RequestError, match="has no column 'load'") as caught:
         predict_with("custom", input=new)
-    assert "columns={load: COLUMN}" in str(caught.value)
+    assert "columns={load: speed}" in str(caught.value)
     with pytest.raises(RequestError, match="no row that can be read"):
         predict_with("custom", input=write_csv(tmp_path / "bad.csv", [("speed", "load")]))
     assert not (tmp_path / "out.csv").exists()

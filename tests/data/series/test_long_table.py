@@ -381,9 +381,9 @@ def test_a_sheet_that_is_not_there_is_named_beside_those_that_are(read: Any) -> 
 
 def test_several_series_without_a_group_are_taken_for_what_they_are(read: Any) -> None:
     table = frame()
-    with pytest.raises(RequestError, match=r"data\.group=COLUMN if these are several series"):
+    with pytest.raises(RequestError, match=r"their column in data\.group if these are several series"):
         read(table.sort_values(["station", "date"]), group=None)
-    with pytest.raises(RequestError, match=r"data\.group=COLUMN if these are several series"):
+    with pytest.raises(RequestError, match=r"their column in data\.group if these are several series"):
         read(table, group=None)
 
 
