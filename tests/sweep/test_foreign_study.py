@@ -63,5 +63,5 @@ def test_parameters_outside_the_space_are_refused(toy: Any, distribution: dict[s
     code, out = toy.run(FEW, CONFIRM)
     assert code == 2, out
     assert "trial 0 and trial 1" in out or "trial 0, trial 1" in out
-    assert "sweep.study=ANOTHER" in out
+    assert f"sweep.study={toy.folder.name}_2" in out
     assert "Traceback" not in out

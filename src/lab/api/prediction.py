@@ -96,7 +96,7 @@ def _refuse_missing(frame: "pd.DataFrame", predictor: "Predictor", columns: Mapp
     for name in predictor.needed:
         if name not in there:
             problem = f"the rows have no column {name!r}, which the run reads; they have {listed(there)}"
-            remedy = f"columns={{{own.get(name, name)!r}: {nearest(name, there) or 'COLUMN'!r}}}"
+            remedy = f"columns={{{own.get(name, name)!r}: {nearest(name, there) or there[0]!r}}}"
             mistakes.append(Mistake("rows", problem, remedy))
     if mistakes:
         raise RequestError(mistakes)

@@ -18,6 +18,7 @@ from lab.config.dotted_keys import at, flattened, is_there
 from lab.config.interpolations import resolved, without_repeats
 from lab.config.metric_direction import with_mode
 from lab.config.rules import contradictions, not_finite
+from lab.config.rules.models import EXAMPLE_ENCODER
 from lab.config.schema import Config
 from lab.config.schema.commands.export import ExportRequest
 from lab.config.schema.commands.serve import ServeRequest
@@ -33,7 +34,7 @@ FILL_IN = {
     "data.text": "'data.text=[descripcion]'",
     "data.labels": "'data.labels=[modo,causa]'",
     "data.path": "data.path=stanfordnlp/imdb",
-    "model.path": "model.path=FOLDER_OR_HUB_NAME",
+    "model.path": f"model.path={EXAMPLE_ENCODER}",
     "model._target_": "model._target_=my_module.MyModule 'plugins=[my_module]'",
     "data._target_": "data._target_=my_module.MyDataModule 'plugins=[my_module]'",
     "data.metric": "data.metric=val/acc objective.mode=max",

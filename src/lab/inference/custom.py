@@ -14,7 +14,7 @@ import torch
 from lightning.fabric.utilities.apply_func import move_data_to_device
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
-from lab.core.errors import Mistake, RequestError, RunError, listed
+from lab.core.errors import Mistake, RequestError, RunError, listed, nearest
 from lab.inference.inputs.interface import Input, Settings
 from lab.inference.predictor import Cells, Field, Predicted, Predictor, Row, cell_text
 
@@ -55,7 +55,13 @@ class CustomPredictor(Predictor):
             made = self._columns_of([row])
         except KeyError as error:
             problem = f"has no column {error}, which the module reads; it has {listed(list(row))}"
-            raise RequestError(Mistake("input", problem, f"'columns={{{error.args[0]}: COLUMN}}'")) from error
+            raise RequestError(
+                Mistake(
+                    "input",
+                    problem,
+                    f"'columns={{{error.args[0]}: {nearest(str(error.args[0]), row) or next(iter(row))}}}'",
+                )
+            ) from error
         except ValueError as error:
             raise RequestError(Mistake("run", f"its predict_step {error}", "docs/plugins.md")) from error
         self.fields = tuple(Field(name, _kind(cells[0])) for name, cells in made.items())

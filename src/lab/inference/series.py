@@ -182,5 +182,5 @@ def _for_new_rows(mistake: Mistake, path: str) -> Mistake:
     if not mistake.key.startswith("data."):
         return mistake
     value = "" if mistake.value is None or mistake.key == "data.path" else f" ({mistake.key}={mistake.value})"
-    remedy = "a table like that of the run, or 'columns={COLUMN_OF_RUN: COLUMN}'"
+    remedy = "a table like that of the run, or 'columns={its: yours}' for columns of other names"
     return Mistake("input", f"{mistake.problem}{value}", remedy, path)

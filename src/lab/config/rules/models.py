@@ -11,15 +11,18 @@ from lab.config.rules.rule import Found, Rule
 from lab.config.rules.sizes import stated_sizes
 from lab.config.rules.tasks import GIVES, QUESTIONS
 from lab.core.errors import Mistake, listed
+from lab.core.hydra_quoting import quoted
 
 LAYER_KEYS = ("num_hidden_groups", "num_hidden_layers", "n_layers")
 """Names of the number of blocks in transformers' configs (DistilBERT: n_layers); ALBERT's groups of weights first."""
+EXAMPLE_ENCODER = "distilbert-base-multilingual-cased"
+"""An encoder on the hub, as an example of a name."""
 
 
 def _source(path: str | None, package: str | None, architecture: Mapping[str, Any] | None) -> Found:
     if path is None and package is None and architecture is None:
         problem = "there are no weights to load and no architecture to build"
-        yield Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", None)
+        yield Mistake("model.path", problem, f"model.path={EXAMPLE_ENCODER}", None)
 
 
 def _vocabulary(pretrained: bool, size: int, architecture: Mapping[str, Any] | None) -> Found:
@@ -159,7 +162,7 @@ def _one_net(kind: str, dropout: float, ensemble: int) -> Found:
 def _label_head(head: str, labels: Sequence[str], split_labels: Sequence[str]) -> Found:
     if head == "transformers" and (len(labels) > 1 or split_labels):
         problem = f"transformers' head has one set of classes, and the label columns are {listed(list(labels))}"
-        yield Mistake("model.head", problem, "model.head=linear, or data.labels=[ONE_COLUMN]", head)
+        yield Mistake("model.head", problem, f"model.head=linear, or {quoted('data.labels', [labels[0]])}", head)
 
 
 def _answer_head(head: str, data: str) -> Found:

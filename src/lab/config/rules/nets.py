@@ -34,7 +34,7 @@ def _covariate(covariate: bool, mixing: bool) -> Found:
 
 def _partial(partial: bool, checkpoint: str | None) -> Found:
     if partial and checkpoint is None:
-        yield Mistake("model.partial", "there is no checkpoint to load", "model.checkpoint=FILE_OR_RUN", True)
+        yield Mistake("model.partial", "there is no checkpoint to load", "model.partial=false", True)
 
 
 def _pretraining(pretrain: bool, causal: bool, ensemble: int) -> Found:

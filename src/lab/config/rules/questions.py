@@ -28,7 +28,7 @@ def _longest_answer(max_length: int, longest: int) -> Found:
 def _test_ids(path: str | None, test_ids: str | None) -> Found:
     if test_ids is not None and path is None:
         problem = "names questions of data.path, which is not given"
-        yield Mistake("data.test_ids", problem, "data.path=FILE, or data.test=FILE instead of the ids", test_ids)
+        yield Mistake("data.test_ids", problem, "data.test_ids=null, or data.path=train-v1.1.json", test_ids)
 
 
 def _adjusted(kind: str, adjustment: float, of_model: float) -> Found:

@@ -9,7 +9,6 @@ from typing import Any
 
 from lab.config.rules.rule import Found, Rule
 from lab.core.errors import Mistake
-from lab.core.hydra_quoting import quoted
 
 KEY = "model.architecture"
 MOST = {
@@ -64,7 +63,7 @@ def _path_of(key: str) -> Rule:
     def rule(value: Any) -> Found:
         for path in value if isinstance(value, list | tuple) else (value,):
             if isinstance(path, str) and (problem := unusable(path)):
-                yield Mistake(key, problem, quoted(key, "SHORTER_NAME"), path)
+                yield Mistake(key, problem, "a shorter name", path)
 
     return ((key,), rule)
 

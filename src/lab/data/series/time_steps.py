@@ -95,7 +95,7 @@ def step_mistakes(times: Moments, starts: Ints, groups: Sequence[str], equal: bo
     if repeated:
         examples = [f"{group(at)}{_date(times[at])} (row {at})" for at in repeated[:MAX_EXAMPLES]]
         problem = f"{len(repeated)} time stamps occur twice: {'; '.join(examples)}{_and_more(len(repeated))}"
-        remedy = f"{_missing_group_hint(groups)}remove one row of each, or data.resample=STEP for their mean"
+        remedy = f"{_missing_group_hint(groups)}remove one row of each, or data.resample=1D for their mean of a day"
         yield Mistake("data.time", problem, remedy)
     if odd and equal:
         examples = [f"{group(at)}{_duration(times[at] - times[at - 1])} before {_date(times[at])} (row {at})"
@@ -145,7 +145,11 @@ def _usual_step(times: Moments, slices: Sequence[slice]) -> np.timedelta64:
 
 def _missing_group_hint(groups: Sequence[str]) -> str:
     """The likeliest cause where no group column is named: rows of several series."""
-    return "data.group=COLUMN if these are several series (stations); else " if tuple(groups) == ("",) else ""
+    return (
+        "name their column in data.group if these are several series (stations); else "
+        if tuple(groups) == ("",)
+        else ""
+    )
 
 
 def _and_more(count: int) -> str:

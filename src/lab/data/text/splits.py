@@ -115,7 +115,14 @@ def with_val_in_train(splits: Splits) -> Splits:
     train, val = splits.parts["train"], splits.parts["val"]
     if train.table != val.table:
         problem = "adds a val split that is drawn here to train; this val split is a table of its own"
-        raise RequestError(Mistake("data.split.train_on_val", problem, "data.train=[TRAIN,VAL] data.val=null", True))
+        raise RequestError(
+            Mistake(
+                "data.split.train_on_val",
+                problem,
+                "data.split.train_on_val=false, or both files in data.train and data.val=null",
+                True,
+            )
+        )
     order = np.argsort(np.concatenate([train.rows, val.rows]), kind="stable")
 
     def joined(first: npt.NDArray[Any], second: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -63,7 +63,7 @@ def check_columns(inputs: Sequence[Input], needed: Sequence[str], columns: Mappi
             own = own_names.get(name, name)
             free = [column for column in source.columns if column not in needed]
             near = nearest(name, free) or (free[0] if len(free) == 1 else None)
-            remedy = f"'columns={{{own}: {near or 'COLUMN'}}}'" if free else ""
+            remedy = f"'columns={{{own}: {near or free[0]}}}'" if free else ""
             remedy = _other_delimiter(source) or remedy
             problem = f"{source.name} has no column {name!r}, which the run reads; it has {listed(source.columns)}"
             mistakes.append(Mistake("input", problem, remedy))

@@ -22,6 +22,7 @@ from transformers import AutoConfig, AutoModel, PretrainedConfig, PreTrainedMode
 from transformers.masking_utils import create_bidirectional_mask
 from transformers.utils import logging as transformers_logging
 
+from lab.config.rules.models import EXAMPLE_ENCODER
 from lab.config.schema import Encoder
 from lab.core.batches import Tokenizer
 from lab.core.errors import Mistake, RequestError, listed
@@ -237,7 +238,7 @@ def _config(values: dict[str, Any], key: str, value: str | None) -> PretrainedCo
     kind = str(values.get("model_type", ""))
     if kind not in FAMILIES:
         problem = f"model_type {kind!r} is not an encoder that can be trained here; allowed are {', '.join(FAMILIES)}"
-        raise RequestError(Mistake(key, problem, "model.path=FOLDER_OR_HUB_NAME of an encoder", value))
+        raise RequestError(Mistake(key, problem, f"model.path={EXAMPLE_ENCODER}, or another encoder", value))
     try:
         return AutoConfig.for_model(**values)
     except (TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import yaml
 
+from lab.config.rules.models import EXAMPLE_ENCODER
 from lab.config.schema import Encoder
 from lab.config.shipped import CONF
 from lab.core.errors import Mistake, RequestError
@@ -135,7 +136,7 @@ def _downloaded(model: Encoder, name: str) -> Path:
         ) from error
     except RepositoryNotFoundError as error:
         problem = "the hub has no model of this name, or the model is private"
-        raise RequestError(Mistake("model.path", problem, "model.path=FOLDER_OR_HUB_NAME", name)) from error
+        raise RequestError(Mistake("model.path", problem, f"model.path={EXAMPLE_ENCODER}", name)) from error
     except Exception as error:  # a missing network raises many types, also those of the hub's HTTP library
         raise _unavailable(model, name, f"{type(error).__name__}: {error}".splitlines()[0]) from error
     return checked(folder, "model.path", name)

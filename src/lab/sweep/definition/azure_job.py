@@ -29,7 +29,7 @@ SEARCHED = "searched"
 """The name that stands for typed parameters in `replaced`; with them the file needs no search space."""
 LIMITS = ("max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout")
 GOALS = ("maximize", "minimize")
-FILE_REMEDY = "leave out sweep.azure.file, or sweep.azure.file=ANOTHER"
+FILE_REMEDY = "leave out sweep.azure.file"
 
 
 class _Loader(yaml.SafeLoader):

@@ -145,7 +145,7 @@ def _study_name(node: Sweep, name: str | None) -> str:
     """Return the study's name, which is also its folder's."""
     study = node.study or name
     if study is None:
-        raise RequestError(Mistake("sweep.study", "is missing: a study is resumed by its name", "sweep.study=NAME"))
+        raise RequestError(Mistake("sweep.study", "is missing: a study is resumed by its name", "sweep.study=my_study"))
     if not _FOLDER.fullmatch(study):
         problem = "is the name of a folder in multirun/: letters, digits, spaces and _ . - only"
         remedy = f"sweep.study={_UNSAFE.sub('_', study).strip('_ .')}"

@@ -9,6 +9,7 @@ from hydra.core.override_parser.types import Quote, QuotedString
 from optuna.trial import FrozenTrial
 
 from lab.core.errors import Mistake, RequestError, listed
+from lab.core.hydra_quoting import quoted
 from lab.core.record.run_folder import RunFolder, StudyFolder
 from lab.sweep.execution.trial_outcome import TrialOutcome
 from lab.sweep.search_space.space import Space
@@ -41,7 +42,7 @@ def refuse_unknown_runs(folder: StudyFolder, num_known: int) -> None:
         problem = (
             f"its storage does not contain {listed([f'trial {number}' for number in unknown])}, which have finished"
         )
-        remedy = "put the journal or the database back, or sweep.study=ANOTHER"
+        remedy = f"put the journal or the database back, or {quoted('sweep.study', f'{folder.path.name}_2')}"
         raise RequestError(Mistake("sweep.study", problem, remedy, folder.path.name))
 
 
@@ -59,7 +60,7 @@ def refuse_other_parameters(trials: Iterable[FrozenTrial], space: Space, study: 
     wrong = [trial.number for trial in trials if is_other(trial)]
     if wrong:
         problem = f"its storage contains {listed([f'trial {number}' for number in wrong])} of another search space"
-        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", study))
+        raise RequestError(Mistake("sweep.study", problem, quoted("sweep.study", f"{study}_2"), study))
 
 
 def record_failure(run: RunFolder, ended: TrialOutcome) -> None:

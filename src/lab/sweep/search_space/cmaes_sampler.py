@@ -42,7 +42,7 @@ def _state(text: str, trial: FrozenTrial) -> Any:
         return _Unpickler(io.BytesIO(bytes.fromhex(text))).load()
     except (pickle.UnpicklingError, EOFError, ValueError, *GARBLED) as error:
         problem = f"its storage contains a state of CMA-ES at trial {trial.number} that cannot be used: {error}"
-        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER")) from error
+        raise RequestError(Mistake("sweep.study", problem, "the command with a new name in sweep.study")) from error
 
 
 class _Unpickler(pickle.Unpickler):

@@ -19,6 +19,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 from lab.core.errors import Mistake, RequestError
+from lab.core.hydra_quoting import quoted
 from lab.core.locks import Lock, Taken, sole, warn
 from lab.sweep.storage.addresses import engine_settings, open_proxy, proxy_address
 
@@ -128,5 +129,5 @@ def study_lock(lock: Path, study: str) -> Iterator[None]:
     except Taken as error:
         problem = f"this study is already running, by {error}"
         raise RequestError(
-            Mistake("sweep.study", problem, "wait for its end, or sweep.study=ANOTHER", study)
+            Mistake("sweep.study", problem, f"wait for its end, or {quoted('sweep.study', f'{study}_2')}", study)
         ) from error

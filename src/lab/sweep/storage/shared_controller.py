@@ -21,6 +21,7 @@ from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from lab.core.errors import Mistake, RequestError, listed
+from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError
 from lab.early_termination.incremental import IncrementalState
 from lab.sweep.storage.controllers import SoleController
@@ -143,7 +144,13 @@ class SharedController(SoleController):
         known = self.study.user_attrs.get("fingerprint")
         if known not in (None, fingerprint):
             problem = "differs from that of the study of this name in the database"
-            raise RequestError(Mistake("sweep.search_space", problem, "sweep.study=ANOTHER, or the space as it was"))
+            raise RequestError(
+                Mistake(
+                    "sweep.search_space",
+                    problem,
+                    f"{quoted('sweep.study', f'{self.study.study_name}_2')}, or the space as it was",
+                )
+            )
         self.study.set_user_attr("fingerprint", fingerprint)
 
     def take_over(self) -> list[int]:

@@ -16,6 +16,7 @@ from optuna.storages import BaseStorage
 
 from lab.core.errors import Mistake, RequestError, RunError, in_a_block, listed
 from lab.core.files import write_whole
+from lab.core.hydra_quoting import quoted
 from lab.core.machine_faults import MachineError, machine_error
 from lab.core.masking import masked
 from lab.core.record.run_folder import StudyFolder
@@ -92,7 +93,7 @@ def _open_folder(folder: StudyFolder, plan: Plan) -> Iterator[None]:
     begun = folder.path.exists() and any(_BEFORE_STUDY.fullmatch(path.name) is None for path in folder.path.iterdir())
     if begun and folder.read_study() is None:
         problem = "the folder exists already and contains no study"
-        raise RequestError(Mistake("sweep.study", problem, "sweep.study=ANOTHER", plan.study))
+        raise RequestError(Mistake("sweep.study", problem, quoted("sweep.study", f"{plan.study}_2"), plan.study))
     if links := links_out(folder.path, "sweep.study"):
         raise RequestError(links)
     folder.path.mkdir(parents=True, exist_ok=True)
@@ -104,7 +105,7 @@ def _open_folder(folder: StudyFolder, plan: Plan) -> Iterator[None]:
 
 def _refuse_changes(saved: dict[str, Any], plan: Plan) -> None:
     """Raises RequestError where the space, goal or settings differ from those that the study began with."""
-    mistakes, remedy = [], "sweep.study=ANOTHER for a new study, or the command as it was"
+    mistakes, remedy = [], f"{quoted('sweep.study', f'{plan.study}_2')} for a new study, or the command as it was"
     if saved["fingerprint"] != plan.space.fingerprint():
         mistakes.append(Mistake("sweep.search_space", "differs from that of the study that is resumed", remedy))
     if saved["objective"] != plan.blocks["objective"]:

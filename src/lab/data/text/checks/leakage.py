@@ -101,7 +101,9 @@ def overlap_mistake(overlap: Overlap, given: bool, config: Leaks) -> Mistake | N
     )
     remedy = "data.leaks.action=warn to train all the same"
     if given:
-        remedy = f"remove them, let the split be drawn (data.path=[FILES] keeps equal texts on one side), or {remedy}"
+        remedy = (
+            f"remove them, let the split be drawn (data.path with all files keeps equal texts on one side), or {remedy}"
+        )
     return Mistake("data.leaks.duplicate_share", problem, remedy, limit)
 
 

@@ -57,7 +57,9 @@ def _wrong_request(data: Files, keys: set[str]) -> list[Mistake]:
     """Mistakes that can be found before any file is opened. keys: those that name files."""
     mistakes = []
     if not keys & {"path", "train"}:
-        mistakes.append(Mistake("data.path", "no file given", "data.path=FILE, or data.train=FILE with data.test=FILE"))
+        mistakes.append(
+            Mistake("data.path", "no file given", "data.path=avisos.csv, or data.train=train.csv data.test=test.csv")
+        )
     if "path" in keys and keys - {"path"}:
         others = ", ".join(f"data.{key}" for key in ("train", "val", "test") if key in keys)
         problem = f"the split is drawn from data.path, but {others} is given as well"
