@@ -120,6 +120,7 @@ TECHNIQUES: Mapping[str, Technique] = {
     ),
     "window of 28": Technique(("data.window=28",), SERIES),
     "no calendar": Technique(("data.calendar=[]",), SERIES),
+    "linear skip of 7": Technique(("model.linear_skip=7",), NETS),
     "ensemble of 3 nets": Technique(("model.ensemble=3",), NETS),
 }
 """Each technique alone, against `plain`."""

@@ -1,5 +1,6 @@
 """The classifier over nets in real Trainer runs. What every net must do: `tests/contracts`."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 
 from lab.callbacks.freeze import apply
 from lab.models.classifier import predictions
-from lab.models.series.interfaces import Net
+from lab.models.series.interfaces import Net, padded_left
 from lab.models.series.series_classifier import joined
 
 pytestmark = pytest.mark.filterwarnings(
@@ -52,3 +53,27 @@ def test_layer_n_of_an_ensemble_is_layer_n_of_each_net(classifier_of: Any, windo
         assert isinstance(member, Net)
         assert not any(p.requires_grad for p in [*member.embeddings[0].parameters(), *member.layers[0].parameters()])
         assert all(p.requires_grad for p in member.layers[1].parameters())
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("name", ["inception_time", "patchtst"])
+def test_heads_read_the_newest_values_beside_the_features(name: str, classifier_of: Any, windows: Any) -> None:
+    """`model.linear_skip`: with heads of the skip alone, logits are a linear function of the newest values."""
+    model = classifier_of(name, linear_skip=3).eval()
+    given = windows()
+    (heads,) = model.heads
+    (head,) = heads
+    width = 3 * given.values.shape[2]
+    head.weight[:, :-width] = 0.0
+    newest = given.values[:, -3:].flip(1).flatten(1)
+    assert head.in_features == model.nets[0].dimension + width
+    torch.testing.assert_close(model(given)[0], newest @ head.weight[:, -width:].T + head.bias)
+
+
+@torch.no_grad()
+def test_the_skip_of_a_window_is_the_same_in_whatever_company(classifier_of: Any, windows: Any) -> None:
+    model = classifier_of("inception_time", linear_skip=7).eval()
+    given = windows()
+    short = replace(given, values=given.values[:, -5:], observed=given.observed[:, -5:])
+    values, observed = padded_left(short.values, short.observed, given.values.shape[1])
+    torch.testing.assert_close(model(short)[0], model(replace(given, values=values, observed=observed))[0])

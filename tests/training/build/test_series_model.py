@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lab.core.errors import RequestError
 from lab.models.series.ridge import RidgeClassifier
 from lab.models.series.series_classifier import TimeSeriesClassifier
 from lab.training.build.series_model import build_series_classifier
@@ -34,3 +35,12 @@ def test_minirocket_is_fitted_to_a_sample_and_not_without_one(small_net: Any, tr
         biases = [dict(one.named_buffers())["nets.0.biases"] for one in (fitted, empty)]
         assert bool(biases[0].any())
         assert not bool(biases[1].any())
+
+
+def test_more_values_for_the_heads_than_a_window_has_are_refused(small_net: Any, training: Any) -> None:
+    model = small_net("patchtst", linear_skip=SPEC.length + 1)
+    with pytest.raises(RequestError) as found:
+        build_series_classifier(model, LOSS, SPEC, training(), None)
+    (mistake,) = found.value.mistakes
+    assert (mistake.key, mistake.remedy) == ("model.linear_skip", f"model.linear_skip={SPEC.length}")
+    build_series_classifier(small_net("patchtst", linear_skip=SPEC.length), LOSS, SPEC, training(), None)

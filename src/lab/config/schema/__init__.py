@@ -40,7 +40,15 @@ from lab.config.schema.optimizers import (
     TransformersSchedule,
 )
 from lab.config.schema.series_data import Ahead, CaseSplit, Rainfall, Series, Table, TimeSplit, Ucr, Windowed
-from lab.config.schema.series_models import InceptionTime, LogisticLags, MiniRocket, PatchTst, SeriesNet, TimerXL
+from lab.config.schema.series_models import (
+    InceptionTime,
+    LinearSkip,
+    LogisticLags,
+    MiniRocket,
+    PatchTst,
+    SeriesNet,
+    TimerXL,
+)
 from lab.config.schema.sweep import Confirm, Limits, Sweep
 from lab.config.schema.target import CustomData, CustomModel, Target
 from lab.config.schema.text_data import (
@@ -112,6 +120,7 @@ __all__ = [
     "Leaks",
     "Limits",
     "Linear",
+    "LinearSkip",
     "Lion",
     "Loggers",
     "LogisticLags",

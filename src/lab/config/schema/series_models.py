@@ -4,9 +4,11 @@ Every one takes windows (B, T, C); `kind` says which settings belong together. S
 in conf/model/.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from lab.config.schema.node import Layers, Share, Width
+from pydantic import Field
+
+from lab.config.schema.node import Layers, Node, Number, Share, Width
 from lab.config.schema.text_models import Model, Penalty
 
 
@@ -72,7 +74,16 @@ class TimerXL(SeriesNet):
     """Next-patch prediction in place of classification: labels are not looked at."""
 
 
-class InceptionTime(SeriesNet):
+class LinearSkip(Node):
+    """The key of nets whose heads may read the newest values of a window themselves."""
+
+    linear_skip: Annotated[int, Field(ge=0, le=10_000), Number] = 0
+    """Number of last values of each channel that the heads read beside the net's features, so that a linear model of
+    them is a part of the model (as the linear layer of DLinear, arXiv 2205.13504, and the linear residual connection of
+    TiDE, arXiv 2304.08424); 0: none. Runs of older versions lack it."""
+
+
+class InceptionTime(SeriesNet, LinearSkip):
     """InceptionTime (arXiv 1909.04939)."""
 
     kind: Literal["inception_time"]
@@ -87,7 +98,7 @@ class InceptionTime(SeriesNet):
     """Lengths of the convolutions of a module, in time steps."""
 
 
-class PatchTst(SeriesNet):
+class PatchTst(SeriesNet, LinearSkip):
     """PatchTST as a classifier (arXiv 2211.14730): channels are read apart by one encoder of patches."""
 
     kind: Literal["patchtst"]

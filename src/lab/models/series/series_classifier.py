@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lab.config.schema import AnyLoss
 from lab.core.batches import SeriesBatch, SeriesSpec
@@ -21,15 +22,28 @@ Sample = Callable[[int], SeriesBatch]
 
 
 class TimeSeriesClassifier(Classifier):
-    """Nets that map (values, observed) to features (B, D), each with a linear head per label of the data's spec."""
+    """Nets that map (values, observed) to features (B, D), each with a linear head per label of the data's spec.
 
-    def __init__(self, spec: SeriesSpec, nets: list[Net], loss: AnyLoss, dropout: float, training: Training) -> None:
+    linear_skip: last values of each channel that the heads read beside the features.
+    """
+
+    def __init__(
+        self,
+        spec: SeriesSpec,
+        nets: list[Net],
+        loss: AnyLoss,
+        dropout: float,
+        training: Training,
+        linear_skip: int = 0,
+    ) -> None:
         super().__init__(spec.heads, loss, training)
         self.spec = spec
         self.nets = nn.ModuleList(nets)
         self.dropout = nn.Dropout(dropout)
+        self.linear_skip = linear_skip
+        skipped = linear_skip * len(spec.channels)
         self.heads = nn.ModuleList(
-            nn.ModuleList(nn.Linear(net.dimension, head.num_classes) for head in spec.heads) for net in nets
+            nn.ModuleList(nn.Linear(net.dimension + skipped, head.num_classes) for head in spec.heads) for net in nets
         )
 
     def freezable(self) -> tuple[list[nn.Module], list[nn.Module]]:
@@ -47,7 +61,11 @@ class TimeSeriesClassifier(Classifier):
         logits = []
         for net, heads in zip(self._members, self.heads, strict=True):
             assert isinstance(heads, nn.ModuleList)
-            features = self.dropout(_features(net, batch))
+            features = _features(net, batch)
+            if self.linear_skip:
+                newest = last_values(batch.values, self.linear_skip)
+                features = torch.cat([features, newest.to(features.dtype)], -1)
+            features = self.dropout(features)
             logits.append(self.on_base([head(features) for head in heads], batch))
         return logits
 
@@ -81,6 +99,12 @@ def _features(net: Net, batch: SeriesBatch) -> Tensor:
         return features
     assert isinstance(net, CuttableNet), f"states for a {type(net).__name__}"
     return net.forward_above(batch.states, batch.values, observed, batch.depth)
+
+
+def last_values(values: Tensor, num: int) -> Tensor:
+    """(B, num C) of windows (B, T, C), newest first; 0 before the window, as where a value is missing."""
+    missing = max(0, num - values.shape[1])
+    return functional.pad(values, (0, 0, missing, 0))[:, -num:].flip(1).flatten(1)
 
 
 def joined(each: list[list[Tensor]]) -> list[Tensor]:

@@ -2,8 +2,9 @@
 
 from importlib import import_module
 
-from lab.config.schema import AnyLoss, LogisticLags, MiniRocket, SeriesNet, TimerXL
+from lab.config.schema import AnyLoss, LinearSkip, LogisticLags, MiniRocket, SeriesNet, TimerXL
 from lab.core.batches import SeriesSpec
+from lab.core.errors import Mistake, RequestError
 from lab.core.registry import SERIES_NETS
 from lab.models import series as nets
 from lab.models.classifier import Classifier
@@ -34,7 +35,17 @@ def build_series_classifier(
 
         return logistic_lags.classifier(model, loss, spec, training)
     members = [build_net(model, spec, sample is not None) for _ in range(model.ensemble)]
-    return TimeSeriesClassifier(spec, members, loss, model.dropout, training)
+    return TimeSeriesClassifier(spec, members, loss, model.dropout, training, _linear_skip(model, spec))
+
+
+def _linear_skip(model: SeriesNet, spec: SeriesSpec) -> int:
+    """The last values that the heads read. Raises RequestError for more than a window has."""
+    if not isinstance(model, LinearSkip):
+        return 0
+    if model.linear_skip > spec.length:
+        problem = f"the windows have {spec.length} time steps"
+        raise RequestError(Mistake("model.linear_skip", problem, f"model.linear_skip={spec.length}", model.linear_skip))
+    return model.linear_skip
 
 
 def build_net(model: SeriesNet, spec: SeriesSpec, load_weights: bool) -> Net:
