@@ -284,6 +284,9 @@ model=timer_xl data=rainfall model.pretrain=true
 model=timer_xl data=rainfall model.width=6 model.num_heads=2
 model=inception_time data=rainfall model.kernels=[40,20]
 model=inception_time data=rainfall model.kernels=[]
+model=inception_time data=rainfall model.linear_skip=100
+model=patchtst data=rainfall model.linear_skip=-1
+model=minirocket data=rainfall model.linear_skip=7
 model=inception_time data=rainfall loss.head_weighting=uncertainty
 model=minirocket data=rainfall model.head=ridge trainer.max_epochs=9
 model=minirocket data=rainfall model.alphas=[-1]

@@ -44,6 +44,8 @@ PARTS = ("data.time", "data.group", "data.features", "data.label")
         (("model.kernels",), ([39, 19, 9],), []),
         (("model.kernels",), ([40, 20, 9],), ["model.kernels"]),
         (("model.kernels",), ([],), ["model.kernels"]),
+        (("data.window", "model.linear_skip"), (14, 14), []),
+        (("data.window", "model.linear_skip"), (14, 28), ["model.linear_skip"]),
         (SOLVED, ("ridge", "cross_entropy", 0.0), []),
         (SOLVED, ("logistic", "focal", 0.1), []),
         (SOLVED, ("ridge", "focal", 0.1), ["loss.kind", "loss.label_smoothing"]),

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from lab.config.schema import InceptionTime
 from lab.core.errors import RequestError
 from lab.models.series.ridge import RidgeClassifier
 from lab.models.series.series_classifier import TimeSeriesClassifier
@@ -44,3 +45,11 @@ def test_more_values_for_the_heads_than_a_window_has_are_refused(small_net: Any,
     (mistake,) = found.value.mistakes
     assert (mistake.key, mistake.remedy) == ("model.linear_skip", f"model.linear_skip={SPEC.length}")
     build_series_classifier(small_net("patchtst", linear_skip=SPEC.length), LOSS, SPEC, training(), None)
+
+
+def test_settings_of_older_runs_have_no_skip(small_net: Any, training: Any) -> None:
+    older = small_net("inception_time").model_dump()
+    del older["linear_skip"]
+    classifier = build_series_classifier(InceptionTime.model_validate(older), LOSS, SPEC, training(), None)
+    assert isinstance(classifier, TimeSeriesClassifier)
+    assert classifier.linear_skip == 0

@@ -61,6 +61,11 @@ def _odd(kernels: Sequence[int]) -> Found:
         yield Mistake("model.kernels", "is empty", "'model.kernels=[39,19,9]'", [])
 
 
+def _skip(length: int, skip: int) -> Found:
+    if int(skip) > int(length):
+        yield Mistake("model.linear_skip", f"the windows have {length} time steps", f"model.linear_skip={length}", skip)
+
+
 SOLVED = "has no effect on model.head=ridge, which is solved by least squares of -1/+1 targets"
 
 
@@ -94,6 +99,7 @@ RULES: tuple[Rule, ...] = (
     (("model.pretrain", "model.causal", "model.ensemble"), _pretraining),
     (("model.patch", "model.stride"), _overlap),
     (("model.kernels",), _odd),
+    (("data.window", "model.linear_skip"), _skip),
     (("model.head", "loss.kind"), _solved),
     (("model.head", "loss.label_smoothing"), _smoothed),
     (("model.head", "loss.logit_adjustment"), _adjusted),
