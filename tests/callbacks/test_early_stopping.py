@@ -161,6 +161,33 @@ def test_a_run_that_stopped_in_its_last_epoch_still_says_so_after_a_resume(tiny:
     assert patient.stopping_reason_message is None
 
 
+def test_a_score_before_training_is_the_first_best_and_survives_a_resume(tiny: Any, fit: Any, tmp_path: Any) -> None:
+    class Base(Callback):
+        def __init__(self, stopping: EarlyStopping) -> None:
+            self.stopping = stopping
+
+        def on_sanity_check_end(self, trainer: Any, pl_module: Any) -> None:
+            self.stopping.start_from(0.6)
+
+        def on_train_epoch_end(self, trainer: Any, pl_module: Any) -> None:
+            trainer.save_checkpoint(tmp_path / f"{trainer.current_epoch}.ckpt")
+
+    reached, script = {METRIC: [0.5, 0.7, 0.5, 0.5, 0.9]}, {METRIC: [0.1, 0.3, 0.4, 0.5, 0.9]}
+    stopping = EarlyStopping("causa/f1_macro", patience=3)
+    trainer = fit(tiny(script), stopping, Base(stopping), max_epochs=5, num_sanity_val_steps=-1)
+    reason = "no improvement of val/causa/f1_macro for 3 of 3 epochs (best 0.6000 before training)"
+    assert (trainer.current_epoch, stopping.best_epoch, stopping.stopping_reason_message) == (3, -1, reason)
+    resumed = EarlyStopping("causa/f1_macro", patience=3)
+    trainer = fit(tiny(script), resumed, max_epochs=5, ckpt_path=tmp_path / "1.ckpt")
+    assert (trainer.current_epoch, resumed.stopping_reason_message) == (3, reason)
+    above = EarlyStopping("causa/f1_macro", patience=3)
+    assert fit(tiny(reached), above, Base(above), max_epochs=5, num_sanity_val_steps=-1).current_epoch == 5
+    assert above.best_epoch == 4
+    never = EarlyStopping("causa/f1_macro", patience=3)
+    never.start_from(NAN)
+    assert never.best_epoch is None
+
+
 def test_the_best_of_another_metric_is_not_gone_on_from(caplog: Any) -> None:
     before = EarlyStopping("f1_macro", patience=2)
     before.standing, before.last_epoch = Standing(0.8, 3), 5

@@ -17,6 +17,7 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 
 from lab.callbacks.checkpoint import is_epoch_done
 from lab.core.errors import Mistake, RequestError, listed, nearest
+from lab.core.record.fields import BEFORE_TRAINING
 
 log = logging.getLogger(__name__)
 Mode = Literal["min", "max"]
@@ -24,7 +25,8 @@ Mode = Literal["min", "max"]
 
 @dataclass(frozen=True)
 class Standing:
-    """Best value so far and its epoch (0-based); None and -1 before there is a number."""
+    """Best value so far and its epoch (0-based, `BEFORE_TRAINING` for the model before its first step); None and -1
+    before there is a number."""
 
     best: float | None = None
     best_epoch: int = -1
@@ -61,11 +63,8 @@ def should_stop(standing: Standing, epoch: int, patience: int, min_epochs: int) 
 
 def describe(standing: Standing, metric: str, epoch: int, patience: int) -> str:
     """The counter in words; epochs are counted from 1, as on the progress line."""
-    best = (
-        "no value was finite"
-        if standing.best is None
-        else f"best {standing.best:.4f} at epoch {standing.best_epoch + 1}"
-    )
+    place = "before training" if standing.best_epoch == BEFORE_TRAINING else f"at epoch {standing.best_epoch + 1}"
+    best = "no value was finite" if standing.best is None else f"best {standing.best:.4f} {place}"
     return f"no improvement of {metric} for {epoch - standing.best_epoch} of {patience} epochs ({best})"
 
 
@@ -95,8 +94,12 @@ class EarlyStopping(lightning_callbacks.EarlyStopping):
 
     @property
     def best_epoch(self) -> int | None:
-        """Epoch of the best value, 0-based; None before there is one."""
+        """Epoch of the best value, 0-based, -1 for that before training; None before there is one."""
         return None if self.standing.best is None else self.standing.best_epoch
+
+    def start_from(self, value: float) -> None:
+        """Count from the value of the model before its first step, if it is a number: epochs have to improve on it."""
+        self.standing = observe(self.standing, value, BEFORE_TRAINING, self._mode, abs(self.min_delta))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         # Resumed from the checkpoint of a run that had stopped: decide again, the patience may have been raised.

@@ -61,10 +61,13 @@ def test_a_run_starts_at_the_simple_model_and_is_resumed_exactly(
 
 def test_a_network_that_makes_it_worse_is_not_chosen(warm: Any, tmp_path: Path) -> None:
     run = RunFolder(tmp_path / "run")
-    assert warm.run(run.path, [*NGRAM, "optimizer.lr=30", f"cache.dir={tmp_path / 'cache'}"]) == 0
+    patience = ["callbacks.early_stopping.patience=1", "optimizer.lr=30"]
+    assert warm.run(run.path, [*NGRAM, *patience, f"cache.dir={tmp_path / 'cache'}"]) == 0
     record, table = run.read(), pyarrow.parquet.read_table(run.predictions).to_pandas()
     objective = record["objective"]
     assert (objective["epoch"], objective["step"]) == (-1, 0)
+    assert [row["epoch"] for row in run.history()] == [-1, 0]  # early stopping counts from the simple model
+    assert record["reason"].endswith(f"for 1 of 1 epochs (best {objective['value']:.4f} before training)")
     assert all(row["val/f1_macro"] < objective["value"] for row in run.history()[1:])
     assert record["metrics"]["val"]["f1_macro"] == objective["value"]
     base = TextLinear.load(run.base)

@@ -185,7 +185,7 @@ def callbacks(config: Config, folder: RunFolder, reports: bool = True, follows: 
         terminate,
         overfit,
         History(folder, logs_training_late=custom),
-        BeforeTraining(folder, best) if has_base(config) else None,
+        BeforeTraining(folder, best, early) if has_base(config) else None,
         SeededBatches(config.seed) if custom else None,
         LearningCurves(folder, goal.metric, chosen.curves.png, chosen.curves.gif)
         if chosen.curves.png or chosen.curves.gif
