@@ -132,6 +132,7 @@ data=qa_demo model=ngram
 VALUES = """
 data=csv data.path=a.parquet data.text=[a] data.labels=[b] data.streaming=true model=linear
 data=csv data.path=a.parquet data.text=[a] data.labels=[b] data.streaming=true data.split.group=c
+data=csv data.path=a.parquet data.text=[a] data.labels=[b] data.streaming=true data.merge_spellings=true
 data=csv data.path=a.csv data.text=[a] data.labels=[b] data.shuffle_buffer=10
 seed=x
 seed=3.5

@@ -31,10 +31,13 @@ class Words:
         return [[len(word) for word in text.split()][:max_length] for text in texts]
 
 
-def predictor(columns: dict[str, str] | None = None, top_k: int = 1, batch_size: int = 2) -> TextPredictor:
+def predictor(
+    columns: dict[str, str] | None = None, top_k: int = 1, batch_size: int = 2, merge_spellings: bool = False
+) -> TextPredictor:
     from lab.config.schema import Columned
 
     data = Columned.model_construct(text=("title", "body"), text_separator=" | ", missing_markers=("?",))
+    data = data.model_copy(update={"merge_spellings": merge_spellings})
     config: Any = SimpleNamespace(data=data)
     model, tokenizer = Lengths(), Words()
     arguments: Any = (config, model, tokenizer, columns or {}, top_k, batch_size, torch.device("cpu"))
@@ -73,3 +76,14 @@ def test_scores_count_rows_with_a_known_label() -> None:
     scores = made.scores()
     assert scores is not None
     assert [row[:2] for row in scores.rows] == [("cause", "0.500")]
+
+
+def test_a_run_that_merged_spellings_compares_labels_in_any_spelling() -> None:
+    rows: Any = [{"title": "a", "cause": "Leak"}, {"title": "b", "cause": " LEAK"}, {"title": "c", "cause": "WEAR "}]
+    made, exact = predictor(merge_spellings=True), predictor()
+    made.predict(rows)
+    exact.predict(rows)
+    assert exact.scores() is None
+    scores = made.scores()
+    assert scores is not None
+    assert [row[:2] for row in scores.rows] == [("cause", "0.667")]

@@ -3,6 +3,7 @@
 Texts are joined from their columns as in training. Shapes: B rows, L tokens, K classes.
 """
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from lab.config.schema import Columned, Config
 from lab.core.batches import MISSING, TextBatch, TextWindows, Tokenizer
 from lab.core.terminal.tables import Table
+from lab.data.text.spellings import spelling_keys
 from lab.inference.predictor import UNCALIBRATED, Cells, Predicted, Predictor, Row, by_length, cell_text
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
 from lab.models.calibration import NO_OFFSETS, calibrated, decision_scores
@@ -43,7 +45,8 @@ class TextPredictor(Predictor):
         self.fields = tuple(field for head, kept in ranks for field in class_fields(head.name, kept))
         self.best = tuple(head.name for head in self.heads)
         self.labels = {head.name: columns.get(head.name, head.name) for head in self.heads}
-        self.codes = [{name: code for code, name in enumerate(head.classes)} for head in self.heads]
+        self.merges_spellings = isinstance(data, Columned) and data.merge_spellings
+        self.codes = [{name: code for code, name in enumerate(self._names(head.classes))} for head in self.heads]
         self.counts = ClassCounts(self.heads)
 
     def predict(self, rows: Sequence[Row]) -> Predicted:
@@ -137,12 +140,18 @@ class TextPredictor(Predictor):
     def _count(self, probabilities: Sequence[torch.Tensor], rows: Sequence[Row]) -> None:
         for index, (head, table) in enumerate(zip(self.heads, probabilities, strict=True)):
             cells = [cell_text(row.get(self.labels[head.name])) for row in rows]
-            truth = [MISSING if cell is None else self.codes[index].get(cell.strip(), MISSING) for cell in cells]
+            names = self._names([cell or "" for cell in cells])
+            truth = [self.codes[index].get(name, MISSING) for name in names]
             chosen = decision_scores(table, self.offsets.get(head.name)).argmax(-1)
             self.counts.add(index, chosen, truth)
             if self.profile is not None:
                 confidence = table.gather(1, chosen[:, None])[:, 0]
                 self.profile.add_classes(head.name, chosen.numpy(), confidence.numpy(), truth)
+
+    def _names(self, cells: Sequence[str]) -> list[str]:
+        """Labels as the run compares them: composed and trimmed, and spellings of one class equal if it merged them."""
+        names = [unicodedata.normalize("NFC", cell.strip()) for cell in cells]
+        return spelling_keys(names) if self.merges_spellings else names
 
     def scores(self) -> Table | None:
         return self.counts.table()

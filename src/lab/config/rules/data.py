@@ -90,6 +90,12 @@ def _label_sets(labels: Sequence[str], split_labels: Sequence[str] | None, label
         yield Mistake("data.label_separator", problem, _assignment("data.split_labels", labels), label_separator)
 
 
+def _spellings(merge: bool, split_labels: Sequence[str] | None) -> Found:
+    if merge and split_labels:
+        problem = "merges classes, and data.split_labels makes a column of each label before there are classes"
+        yield Mistake("data.merge_spellings", problem, "data.merge_spellings=false, or data.split_labels=null", True)
+
+
 STREAMING, OFF = "data.streaming", "data.streaming=false"
 
 
@@ -146,6 +152,7 @@ RULES: tuple[Rule, ...] = (
     (("data.path", "data.train", "data.val", "data.test", "data.kind"), _files),
     (("data.text", "data.labels"), _columns),
     (("data.labels", "data.split_labels", "data.label_separator"), _label_sets),
+    (("data.merge_spellings", "data.split_labels"), _spellings),
     (("data.max_windows", "model.kind", "cache.hidden_states"), _windows),
     ((STREAMING, "model.kind"), _streamed_model),
     ((STREAMING, "data.shuffle_buffer"), _buffer),
@@ -158,5 +165,6 @@ RULES: tuple[Rule, ...] = (
     _needs_all_rows("data.split.folds", None, "divides all rows", "data.split.folds=null"),
     _needs_all_rows("data.split.train_on_val", False, "joins all rows", "data.split.train_on_val=false"),
     _needs_all_rows("data.split.refit", False, "joins all rows", "data.split.refit=false"),
+    _needs_all_rows("data.merge_spellings", False, "counts the spellings of all rows", "data.merge_spellings=false"),
     _needs_all_rows("data.split_labels", None, "needs the labels of all rows", "data.split_labels=null"),
 )

@@ -125,6 +125,9 @@ class Columned(Labelled):
     """Label columns that hold sets of labels: each becomes a column per label. None: refuse columns that look so."""
     label_separator: Annotated[str, Field(min_length=1)] = "|"
     """What parts the labels of a set that is text; lists need none."""
+    merge_spellings: bool = False
+    """One class for labels that differ only in case, accents, spaces or the form of a whole number (Fuga, FUGA, fuga;
+    1, 1.0); its name is the most frequent spelling of the training rows. False: each spelling is a class."""
 
 
 SHUFFLE_BUFFER = 50_000

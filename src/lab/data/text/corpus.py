@@ -22,6 +22,7 @@ from lab.data.text.checks.other_columns import unused_labels
 from lab.data.text.checks.row_checks import check_leaks, check_rows
 from lab.data.text.halved_survey import whole_survey
 from lab.data.text.source import Source, open_source
+from lab.data.text.spellings import merged
 from lab.data.text.splits import SplitRows, Splits, make_splits, with_val_in_train
 from lab.data.text.streaming.scan import Stream
 from lab.data.text.streaming.summary import stream_facts, stream_note
@@ -74,6 +75,10 @@ def load(data: Labelled, cache: Path) -> Corpus:
     source = open_source(data, cache.expanduser())
     encoders = {head: LabelEncoder(source.classes.get(head, ())) for head in source.columns.labels}
     surveys = {split: whole_survey(table, source.columns, encoders) for split, table in source.tables.items()}
+    merging = merged(surveys, encoders) if isinstance(data, Columned) and data.merge_spellings else None
+    if merging is not None:
+        surveys, encoders = merging.surveys, merging.encoders
+        source = replace(source, classes={head: tuple(encoders[head].names) for head in source.classes})
     may_hold_sets = source.columns.sets is None and isinstance(data, Columned)
     values = {head: encoder.names for head, encoder in encoders.items()} if may_hold_sets else {}
     unused = partial(unused_labels, source.tables, source.columns)
@@ -104,7 +109,9 @@ def load(data: Labelled, cache: Path) -> Corpus:
         facts |= {"compared_as": _fingerprint(splits, heads, labels, by_fold=False)}
     for check in checks:
         facts |= check.facts
-    notes = (*splits.notes, *(note for check in checks for note in check.notes))
+    if merging is not None:
+        facts |= {"merged_spellings": merging.spellings}
+    notes = (*(merging.notes if merging else ()), *splits.notes, *(note for check in checks for note in check.notes))
     if data.split.train_on_val:
         notes += ("train_on_val: val rows are trained on, so their scores mean nothing and the last epoch is kept",)
     if source.stream is not None:

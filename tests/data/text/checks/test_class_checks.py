@@ -1,18 +1,7 @@
 import numpy as np
 
 from lab.core.batches import MISSING, HeadSpec
-from lab.data.text.checks.class_checks import check_classes, same_but_spelling, unvalidated_classes
-
-
-def test_spellings_of_one_name_are_grouped_and_others_are_not() -> None:
-    names = ["Fuga", "FUGA", "Elétrico", "eletrico", "con  dos", "con dos", "1", "1.0", "01", "2", "10", "ruido"]
-    assert same_but_spelling(names) == [
-        ("Fuga", "FUGA"),
-        ("Elétrico", "eletrico"),
-        ("con  dos", "con dos"),
-        ("1", "1.0", "01"),
-    ]
-    assert same_but_spelling(["A", "B", "P-1", "P-01"]) == []
+from lab.data.text.checks.class_checks import check_classes, unvalidated_classes
 
 
 def test_they_are_reported_in_a_line_and_not_merged() -> None:
@@ -23,7 +12,7 @@ def test_they_are_reported_in_a_line_and_not_merged() -> None:
     (note,) = result.notes
     assert note.startswith("modo: ")
     assert "'Fuga' / 'FUGA'" in note
-    assert note.endswith("with the pandas line in docs/texts.md, One class in several spellings")
+    assert note.endswith("type data.merge_spellings=true (docs/texts.md, One class in several spellings)")
     assert result.facts["alike_classes"] == {"modo": [["Fuga", "FUGA"]]}
 
 

@@ -1,27 +1,23 @@
 """Checks of the classes of each head: too few, absent from train, or one class in several spellings.
 
-Two names are spellings of one class if they differ only in case, accents, spaces, or the form of a number (1, 1.0, 01).
-They are reported and never merged, because the case of a code may matter.
+Spellings are reported, and merged only by `data.merge_spellings`, because the case of a code may matter.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
 
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import Mistake, listed
 from lab.data.text.checks.other_columns import Unused, other_labels
 from lab.data.text.checks.row_checks import MAX_EXAMPLES, CheckResult
-from lab.data.text.label_survey import plain_text
+from lab.data.text.spellings import same_but_spelling
 
 ONE_SPELLING = (
-    "Each is a class of its own; if they mean the same, write one spelling into the file, with the pandas line in "
-    "docs/texts.md, One class in several spellings"
+    "Each is a class of its own; if they mean the same, type data.merge_spellings=true "
+    "(docs/texts.md, One class in several spellings)"
 )
-_NUMBER = re.compile(r"[-+]?\d+(?:[.,]\d+)?")
 
 
 def check_classes(heads: Sequence[HeadSpec], unused: Unused = tuple) -> CheckResult:
@@ -69,12 +65,3 @@ def unvalidated_classes(heads: Sequence[HeadSpec], val: Mapping[str, npt.NDArray
             what = f"{len(absent)} classes of train are not in val, which cannot score them"
             result.notes.append(f"{head.name}: {what}: {listed(absent, MAX_EXAMPLES)}")
     return result
-
-
-def same_but_spelling(names: Sequence[str]) -> list[tuple[str, ...]]:
-    """Return groups of two or more names that are spellings of one class; names and groups in the order of `names`."""
-    groups: dict[str, list[str]] = {}
-    for name, plain in zip(names, plain_text(pa.array(names, pa.string())).to_pylist(), strict=True):
-        key = f"{float(plain.replace(',', '.')):.12g}" if _NUMBER.fullmatch(plain) else plain
-        groups.setdefault(key, []).append(name)
-    return [tuple(group) for group in groups.values() if len(group) > 1]
