@@ -79,7 +79,7 @@ def _windows(predictor: "SeriesPredictor", frame: "pd.DataFrame", columns: Mappi
         data = predictor.data
         sep, decimal = getattr(data, "delimiter", None) or ",", getattr(data, "decimal", None) or "."
         frame.to_csv(path, index=False, sep=sep, decimal=decimal)
-        source = predictor.open([str(path)], Settings(files), columns)[0]
+        source = predictor.open([str(path)], Settings(files, delimiter=sep), columns)[0]
         rows = list(source.numbered())
         sound = [place for place, row in enumerate(rows) if row.fault is None]
         cells: list[tuple[Any, ...]] = [(None,) * len(predictor.fields)] * len(rows)

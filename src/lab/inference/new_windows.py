@@ -51,10 +51,9 @@ def table_settings(
 
     own: dict[str, Any] = {"sort": False, "resample": None, "sheet": None, **OWN_COLUMNS}
     own |= {name: getattr(data, name) for name in type(data).model_fields if name in Table.model_fields}
-    own |= {"kind": "series_table", "path": path, "encoding": encoding}
+    own |= {"kind": "series_table", "path": path, "delimiter": delimiter, "encoding": encoding}
     own |= {"time": named(own["time"]), "group": named(own["group"]) if own["group"] else None}
     own |= {"features": named(features), "log1p": named(data.log1p)}
-    own |= {"delimiter": delimiter or own.get("delimiter")}
     if isinstance(data.label, Ahead):
         own["label"] = data.label.model_copy(update={"feature": named(data.label.feature)})
     else:

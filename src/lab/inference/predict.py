@@ -13,11 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from lab.config.schema import Config, Files
+from lab.config.schema import Table as SeriesTable
 from lab.config.schema.predict import PredictRequest
 from lab.core.errors import Mistake, RequestError, RunError
 from lab.core.record.run_folder import RunFolder
 from lab.core.terminal.display import StatusLine
 from lab.core.terminal.tables import Table
+from lab.data.readers.row_file import FileSettings
 from lab.inference.doubt.columns import DoubtingPredictor, refuse_repeated, requested_doubts
 from lab.inference.drift.compare import compare
 from lab.inference.drift.file import drift_lines, load_reference, refuse_drift, write_drift
@@ -117,8 +119,11 @@ def _with_drift(done: Done, request: PredictRequest, folder: Path, profile: Prof
 
 def _settings(request: PredictRequest, config: Config, files: ExitStack) -> Settings:
     data = config.data
-    own = (data.delimiter, data.quoting) if isinstance(data, Files) else (None, "auto")
-    return Settings(files, request.delimiter or own[0], request.encoding, request.quoting or own[1])
+    own = FileSettings()
+    if isinstance(data, Files | SeriesTable):
+        encoding = data.encoding if request.encoding is None else own.encoding
+        own = FileSettings(data.delimiter, encoding, data.quoting if isinstance(data, Files) else own.quoting)
+    return Settings(files, request.delimiter, request.encoding or "utf-8", request.quoting or own.quoting, own)
 
 
 def given_names(carried: Sequence[str], predicted: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ A new table stays in memory, as in training, because windows overlap. Shapes: B 
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from lab.core.terminal.tables import Table
 from lab.data.readers.timestamps.parsing import time_names
 from lab.data.series.panel import iso_text
 from lab.inference.inputs.interface import STANDARD, Input, Settings
+from lab.inference.inputs.own_settings import settings_of
 from lab.inference.new_windows import NewWindows, new_windows, table_settings
 from lab.inference.predictor import UNCALIBRATED, Predicted, Predictor, Row
 from lab.inference.ranking import ClassCounts, class_fields, ranked_classes
@@ -70,6 +72,9 @@ class SeriesPredictor(Predictor):
     def _opened(self, path: str, settings: Settings, columns: Mapping[str, str]) -> Input:
         if (file := Path(path).expanduser()).is_file() and not file.stat().st_size:
             raise RequestError(Mistake("input", "is empty", value=path))
+        if file.is_file():
+            is_text = file.name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+            settings = settings_of(file, settings) if is_text else replace(settings, delimiter=None, encoding="utf-8")
         table = table_settings(self.data, path, self.features, columns, settings.delimiter, settings.encoding)
         try:
             windows = new_windows(table, self.head, self.scaling, self.step_s)

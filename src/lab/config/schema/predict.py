@@ -33,9 +33,10 @@ class PredictRequest(Node):
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?|mps)$")]
     """Where the model computes; auto: a GPU if there is one."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None
-    """Sign between the cells of a CSV input; null: by the ending of the name, or by its line `sep=`."""
-    encoding: str
-    """Encoding of a text input."""
+    """Sign between the cells of a CSV input; null: that of the run's data if the header has it, else by the ending of
+    the name, or by its line `sep=`."""
+    encoding: str | None
+    """Encoding of a text input; null: UTF-8 if the file is UTF-8, else that of the run's data."""
     quoting: Literal["auto", "double", "backslash", "none"] | None
     """How quotes of a CSV input are read, as `data.quoting`; null: as the run's own data."""
     safe_csv: bool

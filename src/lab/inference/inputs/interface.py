@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.core.errors import Mistake, RequestError, listed
+from lab.data.readers.row_file import FileSettings
 from lab.inference.inputs.decoding import WRONG_ENCODING, is_sound, likely_encoding
 
 STANDARD = "-"
@@ -24,7 +25,8 @@ HEAD_ROWS = 1000
 class Settings:
     """How text inputs are written, and the stack that closes the opened files.
 
-    delimiter: None to detect it; quoting: a key of `csv_quotes.STYLES`.
+    delimiter: None to detect it; quoting: a key of `csv_quotes.STYLES`; own: how the files of the run are written, for
+    what is not typed (a delimiter of None, an encoding of UTF-8: nothing).
     """
 
     files: ExitStack
@@ -32,6 +34,7 @@ class Settings:
     delimiter: str | None = None
     encoding: str = "utf-8"
     quoting: str = "auto"
+    own: FileSettings | None = None
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from lab.inference.inputs.csv_rows import csv_file, csv_lines
 from lab.inference.inputs.decoding import MAY_READ, WRONG_ENCODING, decoded
 from lab.inference.inputs.interface import HEAD_ROWS, STANDARD, Input, NewRow, Settings, readable
 from lab.inference.inputs.json_rows import json_file, json_lines
+from lab.inference.inputs.own_settings import settings_of
 from lab.inference.inputs.tables import parquet, xlsx
 
 NEARLY_ALL = 0.9
@@ -90,6 +91,7 @@ def _opened(typed: str, settings: Settings) -> Input:
         raise RequestError(Mistake("input", problem, "rename or convert the file", typed))
     with readable(typed):
         if opener in TEXTS:
+            settings = settings_of(path, settings)
             _refuse_other_encoding(path, typed, settings.encoding)
         return _sound_head(opener(path, typed, settings), settings.encoding, path if opener in TEXTS else None)
 
@@ -107,7 +109,12 @@ def _standard_input(settings: Settings) -> Input:
     with readable(STANDARD):
         if start == b"{":
             return _sound_head(json_lines(lines, STANDARD, settings), settings.encoding)
-        return _sound_head(csv_lines(lines, STANDARD, settings.delimiter or ",", settings), settings.encoding)
+        return _sound_head(
+            csv_lines(
+                lines, STANDARD, settings.delimiter or (settings.own and settings.own.delimiter) or ",", settings
+            ),
+            settings.encoding,
+        )
 
 
 def _refuse_other_encoding(path: Path, typed: str, encoding: str) -> None:
