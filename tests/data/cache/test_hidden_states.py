@@ -18,7 +18,7 @@ import pytest
 import torch
 
 from lab.core import locks
-from lab.data.cache import entry_locks, hidden_state_files, store
+from lab.data.cache import entry_locks, hidden_state_files, hidden_states, store
 from lab.data.cache.hidden_state_files import Form
 from lab.data.cache.hidden_states import Obtained, digest, obtain
 
@@ -243,6 +243,24 @@ def test_of_two_processes_one_computes_and_the_other_waits(tmp_path: Path) -> No
     said = [process.communicate(timeout=120)[0].splitlines()[-1] for process in (first, second)]
     assert sorted(said) == ["made 0 True", "made 6 True"]
     assert len(entries(tmp_path)) == 1
+
+
+class InterruptedWait(Exception):
+    """In place of a wait."""
+
+
+def test_runs_on_other_rows_do_not_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise InterruptedWait
+
+    monkeypatch.setattr(hidden_states, "_wait", refuse)
+    own, slot = hidden_states._slot(DIGESTS[:1]), hidden_states._slot
+    others = next([0, row] for row in range(1, 6) if slot([DIGESTS[0], DIGESTS[row]]) != own)
+    (tmp_path / "states").mkdir()
+    with locks.exclusive(tmp_path / "states" / f".k-{own}.lock"):
+        with pytest.raises(InterruptedWait):
+            ask(tmp_path, Maker(), [0])
+        ask(tmp_path, Maker(), others)
 
 
 @pytest.mark.parametrize(("piece_bytes", "kept"), [(2**28, 0), (1, 2)])

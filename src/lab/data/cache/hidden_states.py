@@ -2,14 +2,15 @@
 
 A row is (length, width) in bf16 or fp32, without padding, identified by the digest of its input; this module does not
 interpret the numbers. `states/<key>-<id>/` contains rows that one process computed (`hidden_state_files`), written
-under the key's lock. The kernel releases the locks of a killed process; its finished folders stay, and the next process
+under a lock of the key and of the set of rows: trials on the same rows wait for the one that computes them, and runs on
+other rows do not. The kernel releases the locks of a killed process; its finished folders stay, and the next process
 removes its unfinished one. Where locks do not work, two processes may compute the same rows.
 """
 
 import hashlib
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ Make = Callable[[Ints], Iterator[tuple[Ints, Tensor]]]
 """Computes the requested rows in batches: rows in any order, and their numbers (sum of lengths, width) on the CPU."""
 MakeRoom = Callable[[int], object]
 """Makes room for the given number of bytes before they are written."""
+NUM_LOCKS = 16
+"""Locks of a key. Runs on different rows rarely have the same one."""
 MAX_ATTEMPTS = 3
 """While rows are computed, another run may remove stored ones to make room; these are then computed too."""
 
@@ -92,7 +95,7 @@ def obtain(
 ) -> Obtained:
     """Return the states of the rows with these digests; rows that are not on disk are computed by `make` and stored.
 
-    Equal digests are one row. If several processes need rows of one key, one computes and the others wait.
+    Equal digests are one row. If several processes need the same rows of a key, one computes and the others wait.
     """
     folder = cache / "states"
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +108,7 @@ def obtain(
     for attempt in range(MAX_ATTEMPTS):
         if not stored.missing:
             break
-        with exclusive(folder / f".{form.key}.lock", _wait) as locked:
+        with exclusive(folder / f".{form.key}-{_slot(first)}.lock", _wait) as locked:
             stored = _StoredRows(folder, form, first, verified, clean=locked)
             hits = len(first) - len(stored.missing) if attempt == 0 else hits
             if stored.missing:
@@ -170,6 +173,11 @@ def _written(folder: Path, form: Form, digests: Sequence[bytes], lengths: Ints, 
     finally:
         writer.discard()
     return set(writer.finished)
+
+
+def _slot(names: Iterable[bytes]) -> int:
+    """Return which of the key's locks a set of rows has."""
+    return digest(np.frombuffer(b"".join(sorted(names)), np.uint8))[0] % NUM_LOCKS
 
 
 def _wait() -> None:
