@@ -17,6 +17,7 @@ def test_texts() -> None:
     facts = facts_of(lab.compose(["data.num_rows=1000"]))
     assert (facts.task, facts.rows, facts.classes, facts.language, facts.timed) == (LABELLED, 800, 15, "es", False)
     assert 0 < facts.rare_share < 1
+    assert (facts.in_windows, 5 * 800 < facts.words < 50 * 800) == (False, True)
 
 
 def test_questions() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from lab.config.rules.tasks import LABELLED, QUESTIONS, READS, SERIES
 from lab.config.shipped import CONF
-from lab.training.auto.table import TABLE, Facts, Machine, Row, choose
+from lab.training.auto.table import MAX_WORDS, TABLE, Facts, Machine, Row, choose
 
 TEXTS = Facts(LABELLED, 1500, 12, 0.25, "es")
 NOTHING = Machine((), lambda: False)
@@ -48,6 +48,20 @@ def test_a_network_on_a_simple_model_needs_validation_rows() -> None:
 
 def test_streamed_texts_get_a_model_that_is_trained_by_steps() -> None:
     assert choose(replace(TEXTS, classes=134, streamed=True), NOTHING).model == "ngram"
+
+
+def test_english_texts_get_a_frozen_encoder_where_its_vectors_take_minutes() -> None:
+    english, here = replace(TEXTS, language="en", words=15_000), Machine(["minilm_frozen"], lambda: False)
+    assert choose(english, here).title == "minilm_frozen with model.base=linear"
+    for other in (
+        replace(english, language="es"),
+        replace(english, words=MAX_WORDS + 1),
+        replace(english, in_windows=True),
+        replace(english, streamed=True),
+    ):
+        assert choose(other, here).model == "ngram"
+    assert choose(replace(english, held_out=False), here).model == "linear"
+    assert choose(english, NOTHING).model == "ngram"
 
 
 def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:

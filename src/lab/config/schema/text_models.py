@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lab.config.schema.node import Node, Number, PositiveInt, Rate, Share, Width
+from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Rate, Share, Width
 from lab.core.registry import POOLINGS
 
 POOLING_KINDS = ("cls", "mean", "max", "attention")
@@ -86,6 +86,10 @@ class Encoder(Model):
     """In front of the heads."""
     attention_dropout: Share | None
     """Of attention weights; null: as the weights' config says. Above 0 torch's CPU attention is not the fused one."""
+    frozen_layers: NonNegativeInt = 0
+    """Layers from the input up that keep their weights; `callbacks.freeze.layers` takes it from here."""
+    cache_hidden_states: bool = False
+    """Whether what the frozen layers compute is stored; `cache.hidden_states` takes it from here."""
     base: Literal["linear"] | None = None
     """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
     of n-grams with a linear head; null: none."""

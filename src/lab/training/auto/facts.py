@@ -40,9 +40,18 @@ def facts_of(config: Config) -> Facts:
     places = np.linspace(0, len(texts) - 1, min(len(texts), NUM_TEXTS)).astype(np.int64)
     sample = next(texts.at(places).batches(NUM_TEXTS))
     streamed = corpus.stream is not None
+    num_texts = sum(len(part.texts) for part in corpus.splits.values())
     rows = len(texts) if corpus.stream is None else corpus.stream.num_train
-    held_out = not (data.split.train_on_val or data.split.refit)
-    return Facts(LABELLED, rows, *classes_of(corpus.heads), language_of(sample), held_out=held_out, streamed=streamed)
+    return Facts(
+        LABELLED,
+        rows,
+        *classes_of(corpus.heads),
+        language_of(sample),
+        held_out=not (data.split.train_on_val or data.split.refit),
+        streamed=streamed,
+        words=sum(len(text.split()) for text in sample) * num_texts // len(sample),
+        in_windows=data.max_windows > 1,
+    )
 
 
 def classes_of(heads: Sequence[HeadSpec]) -> tuple[int, float]:

@@ -12,6 +12,8 @@ from lab.core.errors import listed
 
 RARE = 30
 """A class with fewer training rows than this is rare."""
+MAX_WORDS = 1_000_000
+"""Words that an encoder of the size of MiniLM reads in some five minutes on two cores (docs/truth.md)."""
 LANGUAGES = {"en": "English", "es": "Spanish", "pt": "Portuguese"}
 
 
@@ -22,7 +24,8 @@ class Facts:
     task: as in `lab.config.rules.tasks`; rows: of train; classes: of the head with most of them; rare_share: share of
     these with fewer than `RARE` rows; language: code of the texts', None: not known; timed: windows of a table with
     times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows; held_out:
-    whether no validation row is trained on, which a simple model below a network needs; streamed: rows stay on disk.
+    whether no validation row is trained on, which a simple model below a network needs; streamed: rows stay on disk;
+    words: of the texts of all splits; in_windows: whether a long text is read in several windows.
     """
 
     task: str
@@ -34,6 +37,8 @@ class Facts:
     feature_gib: float = 0.0
     held_out: bool = True
     streamed: bool = False
+    words: int = 0
+    in_windows: bool = False
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,8 @@ class Row:
 
     base: the simple model that it starts from (`model.base`), only where validation rows are held out; weights: whether
     the model's weights must be here; gpu: whether it needs one; timed: None: either; in_memory: whether it needs all
-    rows in memory.
+    rows in memory; max_words: most words of all texts for a model that keeps one vector of each text, which
+    therefore has one window (None: neither matters).
     """
 
     task: str
@@ -67,6 +73,7 @@ class Row:
     weights: bool = False
     gpu: bool = False
     in_memory: bool = False
+    max_words: int | None = None
 
     def holds(self, facts: Facts, machine: Machine) -> bool:
         """Return whether all conditions hold."""
@@ -81,6 +88,7 @@ class Row:
             and (self.base is None or facts.held_out)
             and (not self.weights or self.model in machine.weights)
             and not (self.in_memory and facts.streamed)
+            and (self.max_words is None or (facts.words <= self.max_words and not facts.in_windows))
             and (not self.gpu or machine.has_gpu())
         )
 
@@ -98,6 +106,16 @@ TABLE: tuple[Row, ...] = (
     *_on_gpu("es", "beto", "distilbeto", "distilbert_multilingual"),
     *_on_gpu("pt", "bertimbau", "distilbert_multilingual"),
     *_on_gpu("en", "roberta", "bert", "distilbert", "minilm"),
+    Row(
+        LABELLED,
+        "minilm_frozen",
+        "vectors of a frozen English encoder on a linear model were above n-grams on the validation rows of every set",
+        "en",
+        base="linear",
+        weights=True,
+        in_memory=True,
+        max_words=MAX_WORDS,
+    ),
     Row(
         LABELLED,
         "ngram",
