@@ -40,8 +40,21 @@ def test_warns_once_per_worsening_of_the_gap(tiny: Any, fit: Any, caplog: Any) -
         "overfitting after epoch 4: f1_macro is 0.900 on train and 0.400 on val",
     ]
     lines = [record.message for record in caplog.records if record.name.startswith("lab")]
-    assert len(lines) == 2
+    assert len(lines) == 1
     assert "model.dropout" in lines[0]
+
+
+def test_the_terminal_has_the_begin_each_doubling_and_the_end(tiny: Any, fit: Any, caplog: Any) -> None:
+    script = {"train/f1_macro": [0.5, *[0.9] * 5], "val/f1_macro": [0.5, 0.65, 0.5, 0.35, 0.3, 0.2]}
+    monitor = OverfittingMonitor("val/f1_macro", gap=0.2)
+    with caplog.at_level(logging.WARNING, "lab.callbacks.overfitting"):
+        fit(tiny(script), monitor, max_epochs=6)
+    lines = [record.message for record in caplog.records if record.name.startswith("lab")]
+    assert [line.partition(": f1")[0] for line in lines] == [
+        "overfitting after epoch 2", "overfitting after epoch 4", "overfitting at the end",
+    ]  # fmt: skip
+    assert ["model.dropout" in line for line in lines] == [True, False, False]
+    assert len(monitor.warnings) > len(lines) - 1  # the record has each step
 
 
 def test_a_wider_limit_is_silent(tiny: Any, fit: Any) -> None:

@@ -224,6 +224,10 @@ def test_windows_of_a_new_table(predict_with: PredictWith, tmp_path: Path) -> No
     assert list(rows[0]) == ["station", "hour", "temperature", "temperature_probability"]
     assert (done.rows, rows[0]["hour"], rows[-1]["hour"]) == (34, "2018-01-01T23:00:00", "2018-01-02T15:00:00")
     assert {row["temperature"] for row in rows} <= {"< 17", ">= 17"}
+    assert done.lines[1] == (
+        f"34 of 80 steps of {file} have a prediction: a prediction needs a window of 24 steps, "
+        "which the first 23 of each of 2 groups do not have"
+    )
     assert done.scores is not None
     assert done.scores.title == "scores of 32 labelled rows"  # the class of each group's last window is not known yet
     renamed = write_weather(tmp_path / "renamed.csv", hours=40, first=10, names=("t", "s"))

@@ -18,6 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from lab.cli.arguments import slurm
 from lab.cli.arguments.missing_quotes import unreadable
@@ -26,13 +27,14 @@ from lab.cli.compose import composed, search_path, wrong_flags
 from lab.cli.optional_packages import not_installed, packages_of
 from lab.cli.searched_keys import filled
 from lab.cli.sweep_overrides import SPACE, misread, part_matched, remember, strings_of, unsearched, unswept, values_of
-from lab.config.check import NO_DEFAULT, check
+from lab.config.check import GREATER, NO_DEFAULT, check
 from lab.config.dotted_keys import is_below, is_there
 from lab.config.plugins import load
 from lab.config.schema import Config
 from lab.config.template_overrides import of_choice
 from lab.config.unknown_keys import RENAMED_CHOICES, no_key
 from lab.core.errors import Mistake, RequestError, leave_out, listed, nearest
+from lab.core.hydra_quoting import quoted
 
 Check = Callable[[DictConfig], object]
 Also = Callable[[ConfigLoader, str, Sequence[str]], list[Mistake]]  # loader, the primary config's name, sound overrides
@@ -91,6 +93,7 @@ def _judge(typed: Typed, name: str, check: Check, also: Also | None) -> list[Mis
     judged.mistakes += unsearched(judged.keys, lambda: _sweeper(name, [values[0] for values in judged.groups]))
     jobs = _checked_jobs(name, [*judged.groups, *judged.sound], check, None if judged.sound else base)
     new = {str(mistake): mistake for mistake in _of_typed(jobs, judged) if not is_below(mistake.key, judged.unread)}
+    new = {words: _with_default(mistake, base, judged) for words, mistake in new.items()}
     meant = {mistake.remedy.strip("'").partition("=")[0] for mistake in judged.mistakes}  # typed under another name
     unmeant = [each for each in new.values() if each.key not in meant or not each.problem.startswith(NO_DEFAULT)]
     every = _besides(judged.mistakes, unmeant)
@@ -111,6 +114,22 @@ def _of_typed(mistakes: Iterable[Mistake], judged: _Judged) -> Iterator[Mistake]
             yield replace(mistake, remedy=leave_out(f"~{gone}"))
         elif mistake.key in typed or mistake.problem not in blamed:
             yield mistake
+
+
+def _with_default(mistake: Mistake, base: DictConfig, judged: _Judged) -> Mistake:
+    """The mistake of a typed number that must be greater than a limit, with the default as its remedy.
+
+    A value just above the limit is allowed and of no use: .001 seconds, say. base: the config before keys are typed.
+    """
+    typed = mistake.key in {override.key_or_group for override in judged.keys}
+    if not typed or not mistake.problem.startswith(f"{GREATER} "):
+        return mistake
+    try:
+        default = OmegaConf.select(base, mistake.key)
+    except OmegaConfBaseException:
+        return mistake
+    number = isinstance(default, int | float) and not isinstance(default, bool)
+    return replace(mistake, remedy=quoted(mistake.key, default)) if number or default is None else mistake
 
 
 def _besides(known: Sequence[Mistake], more: Iterable[Mistake]) -> list[Mistake]:

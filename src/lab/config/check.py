@@ -47,6 +47,8 @@ FILL_IN = {
 """Examples to type for keys that have no default, or whose smallest value is of no use."""
 NO_DEFAULT = "has no default and must be given"
 """The first words about a key without a value."""
+GREATER = "must be greater than"
+"""The first words about a number that is too small for a limit that it may not equal."""
 OF_THE_FILE = ("data.text", "data.labels")
 """Keys whose values are names of columns."""
 RequestT = TypeVar("RequestT", bound=BaseModel)
@@ -229,7 +231,7 @@ def _value(group: list[ErrorDetails], plain: Mapping[str, Any], key: str) -> obj
 
 
 _RANGES = {
-    "greater_than": ("must be greater than {gt}", "gt"),
+    "greater_than": (f"{GREATER} {{gt}}", "gt"),
     "greater_than_equal": ("must be at least {ge}", "ge"),
     "less_than": ("must be less than {lt}", "lt"),
     "less_than_equal": ("must be at most {le}", "le"),

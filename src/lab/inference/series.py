@@ -62,6 +62,7 @@ class SeriesPredictor(Predictor):
         self.fields = tuple(class_fields(self.head.name, self.kept))
         self.counts, self.best = ClassCounts(spec.heads), (self.head.name,)
         self.windows: list[NewWindows] = []
+        self.lines: list[str] = []
 
     def open(self, paths: Sequence[str], settings: Settings, columns: Mapping[str, str]) -> list[Input]:
         if STANDARD in paths:
@@ -83,10 +84,26 @@ class SeriesPredictor(Predictor):
         if windows.short:
             log.warning("%s: too few rows for a window: %s", path, listed([name or path for name in windows.short]))
         self._watch(windows)
+        self._say_rows_without_window(windows, path)
         number, time = len(self.windows), " ".join(time_names(table))
         self.windows.append(windows)
         own = [table.group, time] if table.group else [time]
         return Input(path, own, _rows(windows, own, number))
+
+    def _say_rows_without_window(self, windows: NewWindows, path: str) -> None:
+        """Remember a line for the end: how many steps of a table have a prediction, and why the others have none."""
+        num, steps, length = len(windows.rows.cut.ends), len(windows.panel.values), self.data.window
+        if num == steps:
+            return
+        groups = sum(1 for _ in windows.panel.parts())
+        each = f" of each of {groups} groups" if groups > 1 else ""
+        why = f"a prediction needs a window of {length} steps, which the first {length - 1}{each} do not have"
+        if self.data.stride > 1:
+            why += f", and then every {self.data.stride}th step has one (data.stride of the run)"
+        self.lines.append(f"{num:,} of {steps:,} steps of {path} have a prediction: {why}")
+
+    def remarks(self) -> list[str]:
+        return self.lines
 
     def _watch(self, windows: NewWindows) -> None:
         """Count the values of all rows of a table, and how many were missing before they were filled."""

@@ -131,6 +131,7 @@ class SeriesIntake(Intake):
 
     def done(self) -> None:
         self.predictor.windows.clear()
+        self.predictor.lines.clear()
 
 
 def _of_example(mistake: Mistake) -> Mistake:
