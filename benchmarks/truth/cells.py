@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.harness.table import machine
+from lab.core.record.baselines import CALIBRATION
 from lab.core.record.run_folder import RunFolder
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -111,7 +112,10 @@ def from_record(record: Mapping[str, Any]) -> dict[str, Any]:
         "trained": record["model"]["name"] if auto is None else auto["used"],
         "metrics": {"val": short(val), "test": short(record["metrics"]["test"])},
         "baselines": {
-            name: {split: each if isinstance(each, str) else short(each) for split, each in (scores or {}).items()}
+            name: {
+                key: each if isinstance(each, str) or key == CALIBRATION else short(each)
+                for key, each in (scores or {}).items()
+            }
             for name, scores in (record.get("baselines") or {}).items()
         },
         "rows": facts["rows"]["train"],

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from benchmarks.truth.cells import BAYES, CHECK
 from benchmarks.truth.sets import DataSet
 from lab.core.record.baseline_comparison import ACCURACY
-from lab.core.record.baselines import baseline_scores
+from lab.core.record.baselines import CALIBRATION, baseline_scores
 
 Line = Mapping[str, Any]
 TITLES = {"f1_macro": "macro-F1", "accuracy": "accuracy", "mcc": "MCC"}
@@ -58,7 +58,12 @@ def rows_of(data: DataSet, lines: Iterable[Line], split: str) -> list[Row]:
     for line in checks:
         for name, by_split in line["scores"].items():
             simple.setdefault((CHECKED, name), {})[line["seed"]] = by_split[split]
-    rows += [row for (kind, name), each in simple.items() if (row := _simple(name, kind, data.metric, each.values()))]
+    of_lab = [line for each in by_model.values() for line in each]
+    for (kind, name), each in simple.items():
+        if (row := _simple(name, kind, data.metric, each.values())) is not None:
+            known = of_lab if kind == BASELINE else []
+            ece, brier = (_of_baseline(known, name, split, measure) for measure in ("ece", "brier"))
+            rows.append(row._replace(ece=ece, brier=brier))
     return sorted(rows, key=lambda row: -row.score)
 
 
@@ -97,6 +102,13 @@ def _calibration(lines: Sequence[Line], split: str, measure: str) -> tuple[float
         if head.get(f"{measure}_before") is not None
     ]
     return (mean(before for before, _ in found), mean(after for _, after in found)) if found else None
+
+
+def _of_baseline(lines: Sequence[Line], name: str, split: str, measure: str) -> tuple[float, float] | None:
+    """Of the heads and runs whose record has it: before calibration it is not known."""
+    baselines = [(line["baselines"].get(name) or {}).get(CALIBRATION) or {} for line in lines]
+    found = [head[measure] for each in baselines for head in (each.get(split) or {}).values()]
+    return (math.nan, mean(found)) if found else None
 
 
 def _spread(scores: Sequence[float]) -> float:
@@ -215,5 +227,8 @@ def _counts(verdicts: Sequence[str]) -> str:
 
 
 def pair(values: tuple[float, float] | None) -> str:
-    """Before and after calibration, empty where unknown."""
-    return "" if values is None else f"{values[0]:.3f} -> {values[1]:.3f}"
+    """Before and after calibration, empty where unknown; the second alone where the first is not known."""
+    if values is None:
+        return ""
+    before = "" if math.isnan(values[0]) else f"{values[0]:.3f} -> "
+    return f"{before}{values[1]:.3f}"

@@ -104,6 +104,14 @@ def test_the_overview_has_a_line_a_set_with_what_auto_chose() -> None:
     assert "a network on one in 100%" in summary([DATA], [chosen, line("linear", 1, 0.5)], "val")
 
 
+def test_a_baseline_shows_its_calibration_where_the_record_has_it() -> None:
+    calibrated = line("ngram", 1, 0.6)
+    errors = {"val": {"a": {"rows": 5, "ece": 0.02, "brier": 0.5}, "b": {"rows": 5, "ece": 0.04, "brier": 0.3}}}
+    calibrated["baselines"]["linear"]["calibration"] = errors
+    text = markdown([DATA], [calibrated, line("ngram", 2, 0.6)], "val")
+    assert "| *linear* | 0.500 ± 0.000 | +0.000 | 0.500 | 2 |  | 0.030 | 0.400 |" in text
+
+
 def test_a_failed_cell_is_named_and_not_scored() -> None:
     failed = {"data": "toy", "model": "tiny", "seed": 1, "seconds": 1.0, "failed": "first\nmodel=tiny: too small"}
     text = markdown([DATA], [line("ngram", 1, 0.6), failed], "val")

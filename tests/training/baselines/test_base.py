@@ -1,7 +1,12 @@
 """The record of baselines: written per split with notes, read back, and read from records of older versions."""
 
-import numpy as np
+from dataclasses import replace
+from typing import Any
 
+import numpy as np
+import pytest
+
+from lab.core.batches import MISSING
 from lab.core.record.baselines import baseline_notes, baseline_scores
 from lab.core.record.fields import faults
 from lab.training.baselines.base import Baseline, best_first, from_record, notes, recorded
@@ -17,6 +22,20 @@ def test_what_is_recorded_is_read_back() -> None:
     assert baseline_scores(record, "val") == {"linear": {"f1_macro": 0.5}}
     by_split = {"linear": {split: baseline_scores(record, split)["linear"] for split in ("val", "test")}}
     assert from_record(by_split, baseline_notes(record)) == (LINEAR, GAP)
+
+
+def test_probabilities_have_their_calibration_in_the_record() -> None:
+    """Of four rows with a label three are right, each with probability 3/4."""
+    logits = np.log(np.tile([0.75, 0.25], (5, 1))).astype(np.float32)
+    labels = {"a": np.array([0, 0, 0, 1, MISSING]), "b": np.full(5, MISSING)}
+    known = replace(LINEAR, logits={"test": {"a": logits, "b": logits}}, truth={"test": labels})
+    record: dict[str, Any] = {"schema_version": 1, "status": "completed", "baselines": recorded([known])}
+    assert list(faults(record)) == []
+    (found,) = record["baselines"]["linear"]["calibration"]["test"].items()
+    assert found == ("a", {"rows": 4, "ece": pytest.approx(0, abs=1e-6), "brier": pytest.approx(0.375)})
+    assert baseline_scores(record) == {"linear": {"f1_macro": 0.25}}
+    damaged = record | {"baselines": {"linear": {"test": {}, "calibration": {"test": {"a": {"ece": "low"}}}}}}
+    assert list(faults(damaged)) == ["baselines.linear.calibration.test.a.ece is not a finite number"]
 
 
 def test_older_records_have_test_scores() -> None:

@@ -1,4 +1,5 @@
-"""The field `baselines` of run.json: by name the scores of simple models, per split (`val`, `test`), and a `note`.
+"""The field `baselines` of run.json: by name the scores of simple models, per split (`val`, `test`), `calibration` of
+those with probabilities ({split: {head: {rows, ece, brier}}}, absent in older records), and a `note`.
 
 Records of older versions have the test scores without a split; they are read as such.
 """
@@ -10,6 +11,8 @@ SPLITS = ("val", "test")
 """The splits on which baselines are scored."""
 NOTE = "note"
 """Key of a line about the baseline: why it has no scores, or on which rows it was fitted."""
+CALIBRATION = "calibration"
+"""Key of the calibration error (10 bins) and the Brier score of a baseline's probabilities."""
 Scores = dict[str, float | None]
 
 

@@ -151,7 +151,11 @@ scores = optional(each(optional(number)))
 def _baseline(name: str, value: Any) -> Iterator[str]:
     """Scores per split with a note, or the test scores alone, as older versions wrote them."""
     by_split = isinstance(value, Mapping) and has_splits(value)
-    shape = keyed(val=scores, test=scores, note=optional(text)) if by_split else each(optional(number))
+    shape = (
+        keyed(val=scores, test=scores, note=optional(text), calibration=each(each(scores)))
+        if by_split
+        else each(optional(number))
+    )
     yield from shape(name, value)
 
 

@@ -10,7 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lab.core.batches import MISSING
 from lab.core.record.baseline_comparison import MAJORITY
+from lab.core.record.baselines import CALIBRATION
+from lab.models.calibration import ClassRows, reliability
 
 SPLITS = ("val", "test")
 """The splits that a baseline is scored on, if the run reads them."""
@@ -50,12 +53,28 @@ def sample_of(baseline: Baseline) -> str | None:
 
 
 def recorded(baselines: Iterable[Baseline]) -> dict[str, dict[str, Any]]:
-    """The field `baselines` of run.json: by name `val` and `test`, and `note` if there is one."""
+    """The field `baselines` of run.json: by name `val`, `test`, `calibration` where there are probabilities, and `note`
+    if there is one."""
     return {
         each.name: {split: dict(scores) for split, scores in each.scores.items()}
+        | ({CALIBRATION: found} if (found := _calibration(each)) else {})
         | ({} if each.note is None else {"note": each.note})
         for each in baselines
     }
+
+
+def _calibration(baseline: Baseline) -> dict[str, dict[str, dict[str, float]]]:
+    """Per split and head the rows with a label, calibration error and Brier score of the probabilities of its logits,
+    which are calibrated already."""
+    found: dict[str, dict[str, dict[str, float]]] = {}
+    for split, logits in baseline.logits.items():
+        for head, scores in logits.items():
+            rows = ClassRows(scores, baseline.truth.get(split, {}).get(head, np.full(len(scores), MISSING))).every(1)
+            if len(rows.labels) and np.isfinite(rows.scores).all():
+                error = reliability(*rows.best(1.0)).ece
+                kept = {"rows": len(rows.labels), "ece": error, "brier": rows.brier(1.0)}
+                found.setdefault(split, {})[head] = kept
+    return found
 
 
 def best_first(baselines: Iterable[Baseline]) -> list[Baseline]:
