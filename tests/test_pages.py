@@ -327,6 +327,13 @@ def enumerate_code(text: str) -> list[tuple[int, str]]:
     return [(place % 2, re.sub(r"\s+#.*", "", part) if place % 2 else part) for place, part in enumerate(parts)]
 
 
+@pytest.mark.parametrize("page", [name for name in PAGES if name.startswith(("docs/es/", "README.es"))])
+def test_a_setting_is_an_option_in_spanish_and_a_fit_an_ajuste(page: str) -> None:
+    text = " ".join(PAGES[page].split())
+    fits = r"(?i)\bajustes? (completo|fino|da |mantiene|del modelo simple)|(primer|segundo) ajuste\b|que ajuste el\b"
+    assert not re.search(r"(?i)\bajustes?\b", re.sub(fits, "", text)), "a setting is «opción»"
+
+
 def test_the_wrong_request_is_answered_as_shown() -> None:
     shown = re.search(r"```\n\$ (python train.py .*?)\n(.*?)```", COMMANDS_PAGE, re.S)
     assert shown is not None
