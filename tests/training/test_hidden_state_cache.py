@@ -5,6 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -63,6 +64,41 @@ def test_scores_are_those_of_a_run_without_it(warm: Any, kept: RunFolder, tmp_pa
     cache = kept.read()["cache"]
     assert (cache["dtype"], cache["hits"]) == ("fp32", 0)
     assert 0 < cache["entries"] <= 200
+
+
+class TokenLists(list[Any]):
+    """Tokens of some texts."""
+
+    lengths = np.array([2, 5, 3])
+
+
+class ThreeTexts:
+    """Rows of 2, 5 and 3 tokens."""
+
+    pad_id = 0
+    tokens = TokenLists(np.arange(length) for length in TokenLists.lengths)
+
+    def __len__(self) -> int:
+        return 3
+
+
+@pytest.mark.parametrize("pooling", [None, "mean"])
+def test_progress_counts_tokens_also_where_a_text_has_one_vector(
+    pooling: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def states(*_: object) -> Any:
+        yield np.array([1, 0]), torch.zeros(2 if pooling else 7, 4)
+        yield np.array([2]), torch.zeros(1 if pooling else 3, 4)
+
+    logged: list[tuple[int, ...]] = []
+    monkeypatch.setattr(
+        hidden_state_cache, "_progress", lambda *total: logged.append(total) or (lambda *more: logged.append(more))
+    )
+    prefix: Any = SimpleNamespace(states=states, pooling=pooling, width=4, fingerprint=lambda: "key")
+    source = hidden_state_cache._of_texts(prefix, [ThreeTexts()])  # type: ignore[list-item]
+    assert source.lengths.tolist() == ([1, 1, 1] if pooling else [2, 5, 3])
+    assert len(list(source.make(np.arange(3)))) == 2
+    assert logged == [(3, 10), (2, 7), (1, 3)]
 
 
 @pytest.mark.parametrize(("shared", "limit", "used"), [("4", None, 4), ("4", 1, 1), (None, None, 1)])

@@ -204,7 +204,7 @@ def _of_texts(prefix: FrozenPrefix, parts: Sequence[TokenRows]) -> StateSource:
         log_progress = _progress(len(rows), int(lengths[rows].sum()))
         for batch, states in prefix.states(ids, lengths, rows, parts[0].pad_id):
             yield batch, states
-            log_progress(len(batch), len(states))
+            log_progress(len(batch), int(lengths[batch].sum()))
 
     is_pooled = prefix.pooling is not None
     places = np.ones_like(lengths) if is_pooled else lengths
