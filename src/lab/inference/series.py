@@ -205,4 +205,6 @@ def _for_new_rows(mistake: Mistake, path: str) -> Mistake:
         return mistake
     value = "" if mistake.value is None or mistake.key == "data.path" else f" ({mistake.key}={mistake.value})"
     remedy = "a table like that of the run, or 'columns={its: yours}' for columns of other names"
+    if mistake.key == "data.path" and "data.path=" in mistake.remedy:  # another file, which is typed as the input
+        remedy = mistake.remedy.replace("data.path=", "input=")
     return Mistake("input", f"{mistake.problem}{value}", remedy, path)
