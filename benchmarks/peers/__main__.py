@@ -32,7 +32,7 @@ from benchmarks.peers.installing import ENVIRONMENTS, install
 from benchmarks.peers.rows import QUICK, WHOLE, prepare
 from benchmarks.peers.search import searches
 from benchmarks.peers.table import into_pages, markdown
-from benchmarks.peers.working import Bench, killed, misspelt, work
+from benchmarks.peers.working import AFTER_CHECKPOINT_S, Bench, killed, misspelt, work
 
 PARTS = ("work", "misspelt", "killed", "search")
 EPOCHS, QUICK_EPOCHS = 9, 3
@@ -62,7 +62,7 @@ def _run(options: argparse.Namespace, results: dict[str, Any], place: Path) -> N
     data = place / "data"
     data.mkdir()
     name = prepare(data, options.data, QUICK if options.quick else WHOLE)
-    bench = Bench(data, options.environments, options.quick)
+    bench = Bench(data, options.environments, options.quick, options.kill_after)
     about = {"data": name, "quick": options.quick, "machine": machine(), "date": str(date.today())}
     for key in [key for key in CONTESTANTS if key in options.only and _is_there(key, bench)]:
         row = results.setdefault("work", {}).setdefault(key, {})
@@ -110,6 +110,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     names = [*dict.fromkeys([*CONTESTANTS, "search", *ENVIRONMENTS])]
     parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--kill-after", type=float, default=AFTER_CHECKPOINT_S, metavar="S", help="after a checkpoint")
     parser.add_argument("--only", nargs="+", choices=names, default=names)
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--data", nargs="*", default=[], type=_named, metavar="NAME=FOLDER")

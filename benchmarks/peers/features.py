@@ -54,7 +54,7 @@ class Feature:
 
 FEATURES: Sequence[Feature] = (
     Feature(
-        "trains from settings alone, without code", "entrena con ajustes, sin código",
+        "trains from settings alone, without code", "entrena con opciones, sin código",
         {"lab": "lab.commands.train", "ludwig": "ludwig.train:cli"},
     ),
     Feature(

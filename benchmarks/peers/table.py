@@ -26,7 +26,7 @@ WORDS = {
     "es": {
         "who": "quién", "typed": "líneas escritas", "train": "entrenamiento, s",
         "predict": "predicción desde la terminal, s",
-        "score": "macro-F1 (prueba)", "misspelt": "un ajuste mal escrito",
+        "score": "macro-F1 (prueba)", "misspelt": "una opción mal escrita",
         "killed": "`kill -9` y la orden que continúa",
         "exit": "código {rc} a los {wall_s} s: `{answer}`", "ignored": "**llegó hasta el final** ({wall_s} s)",
         "resumed": "continuó; el {equal:.1%} de las etiquetas son las mismas que sin la interrupción",

@@ -21,17 +21,19 @@ ROOT = Path(__file__).resolve().parents[2]
 LIMIT_S = 400.0
 """Of one command, in seconds."""
 AFTER_CHECKPOINT_S = 2.0
-"""From the first checkpoint to the kill, in seconds."""
+"""From the first checkpoint to the kill, in seconds, if nothing else is given."""
 Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Bench:
-    """Where the contestants work. data: folder of the CSV files. places: environment by name."""
+    """Where the contestants work. data: folder of the CSV files. places: environment by name. kill_after_s: seconds
+    from the first checkpoint to the kill."""
 
     data: Path
     places: Mapping[str, Path]
     quick: bool
+    kill_after_s: float = AFTER_CHECKPOINT_S
 
     def folder(self, contestant: Contestant, place: Path) -> Path:
         """A new working folder with the data and what is typed."""
@@ -57,10 +59,16 @@ class Bench:
         return kept | {"PYTHONPATH": str(ROOT / "src")} if contestant.environment == HERE else kept
 
 
-def ran(command: str, folder: Path, environment: Mapping[str, str], killed_at: str | None = None) -> Row:
+def ran(
+    command: str,
+    folder: Path,
+    environment: Mapping[str, str],
+    killed_at: str | None = None,
+    after_s: float = AFTER_CHECKPOINT_S,
+) -> Row:
     """One command of bash to its end, or killed without warning: {rc, wall_s, output}; rc -9 is the kill.
 
-    killed_at: pattern of files, the first of which brings the kill `AFTER_CHECKPOINT_S` later.
+    killed_at: pattern of files, the first of which brings the kill `after_s` seconds later.
     """
     with (folder / "output.txt").open("w", encoding="utf-8") as file:
         started = time.monotonic()
@@ -73,7 +81,7 @@ def ran(command: str, folder: Path, environment: Mapping[str, str], killed_at: s
                 process.wait(LIMIT_S)
             else:
                 _wait_for(killed_at, folder, process)
-                process.wait(AFTER_CHECKPOINT_S)
+                process.wait(after_s)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
@@ -115,7 +123,8 @@ def killed(contestant: Contestant, bench: Bench, place: Path, straight: Path) ->
     as after the uninterrupted training.
     """
     folder, environment = bench.folder(contestant, place), bench.environment(contestant)
-    stopped = ran(contestant.command("train", bench.quick), folder, environment, contestant.checkpoint)
+    train = contestant.command("train", bench.quick)
+    stopped = ran(train, folder, environment, contestant.checkpoint, bench.kill_after_s)
     if stopped["rc"] != -signal.SIGKILL:
         return {"failed": "the training ended before the kill"}
     resumed = ran(contestant.command("resume", bench.quick), folder, environment)

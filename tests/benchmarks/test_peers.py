@@ -97,11 +97,11 @@ def test_rows_without_a_folder_are_generated_reports(tmp_path: Path) -> None:
     assert list(pd.read_csv(tmp_path / "train.csv")) == ["text", "category"]
 
 
-def test_a_command_ends_or_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.peers.working.AFTER_CHECKPOINT_S", 0.2)
+def test_a_command_ends_or_is_killed(tmp_path: Path) -> None:
     done = ran("echo said; exit 3", tmp_path, {"PATH": "/usr/bin:/bin"})
     assert (done["rc"], done["output"]) == (3, "said\n")
-    stopped = ran("echo begun; touch a.ckpt; sleep 60 & wait", tmp_path, {"PATH": "/usr/bin:/bin"}, killed_at="*.ckpt")
+    command = "echo begun; touch a.ckpt; sleep 60 & wait"
+    stopped = ran(command, tmp_path, {"PATH": "/usr/bin:/bin"}, killed_at="*.ckpt", after_s=0.2)
     assert (stopped["rc"], stopped["output"]) == (-signal.SIGKILL, "begun\n")
 
 
@@ -206,7 +206,8 @@ def test_what_is_installed_here_has_the_features_that_are_said() -> None:
 @pytest.mark.slow
 def test_the_comparison_runs_on_few_rows(tmp_path: Path) -> None:
     file = tmp_path / "peers.json"
-    command = [sys.executable, "-m", "benchmarks.peers", "--quick", "--only", "lab_tiny", "--file", str(file)]
+    command = [sys.executable, "-m", "benchmarks.peers", "--quick", "--only", "lab_tiny"]
+    command += ["--kill-after", "0.05", "--file", str(file)]  # seconds later a quick machine has finished the training
     done = subprocess.run(
         command,
         cwd=ROOT,
