@@ -1,12 +1,13 @@
 """Whether a temperature pays where few validation rows fit it, and which rule decides it best.
 
-    python -m benchmarks.text.few_rows [--models NAME ...] [--seeds 1 2] [--draws 200] [--threads N]
+    python -m benchmarks.text.few_rows [--models NAME ...] [--seeds 1 2] [--draws 200] [--threads N] [--wrong PERCENT]
 
 Models are trained on 300 and 500 generated reports (and two on generated weather, one of which has ridge scores that
 are no logits), other ones for each seed, with thousands of rows held out. Of these, 10 to 200 are drawn as validation
 rows again and again; each rule chooses a temperature on them, which is scored on all other rows. Prints the mean
 negative log likelihood, Brier score and calibration error (10 bins) per rule and number of rows, and the share of draws
-that are worse than no temperature. Writes benchmarks/results/few_rows.json.
+that are worse than no temperature. `--wrong 30`: so many per cent of the labels of training and of the drawn rows are
+replaced, those of the other rows are not; reports only. Writes benchmarks/results/few_rows.json (few_rows_wrong.json).
 """
 
 import argparse
@@ -22,6 +23,7 @@ import numpy.typing as npt
 import pyarrow.parquet
 from scipy.special import log_softmax
 
+from benchmarks.truth.reports import prepare
 from lab.core.record.calibration_fields import HIGHEST_TEMPERATURE, LOWEST_TEMPERATURE
 from lab.core.record.run_folder import RunFolder
 from lab.models.calibration import reliability
@@ -45,6 +47,12 @@ MODELS = {
         "linear": ["model=linear"], "ngram": ["model=ngram"], "ngram on linear": ["model=ngram", "model.base=linear"]
     }.items()
 } | {f"{name}, weather": [*WEATHER, f"model={name}"] for name in ("logistic_lags", "minirocket")}  # fmt: skip
+WRONG = {
+    f"{name}, {rows} reports": (rows, words)
+    for rows in (300, 1500)
+    for name, words in {"linear": ["model=linear"], "ngram on linear": ["model=ngram", "model.base=linear"]}.items()
+}
+"""Of `--wrong`: rows and overrides."""
 NUM_ROWS = (10, 20, 50, 100, 200)
 LOGS = np.linspace(np.log(LOWEST_TEMPERATURE), np.log(HIGHEST_TEMPERATURE), 161)
 NONE = int(np.abs(LOGS).argmin())
@@ -138,15 +146,30 @@ def held_out(words: list[str], folder: Path, seed: int, threads: int | None) -> 
         yield name, Costs(logits[labels >= 0], labels[labels >= 0])
 
 
-def compared(costs: Costs, num: int, draws: int) -> dict[str, list[list[float]]]:
-    """Per rule and draw: likelihood, Brier score and calibration error of the rows that were not drawn."""
+def with_wrong_labels(costs: Costs, percent: int) -> Costs:
+    """The same rows with so many per cent of their labels replaced by drawn ones."""
+    random, labels = np.random.default_rng(0), costs.labels.copy()
+    replaced = random.random(len(labels)) < percent / 100
+    labels[replaced] = random.integers(costs.logits.shape[1], size=int(replaced.sum()))
+    return Costs(costs.logits, labels)
+
+
+def wrong_data(model: str, percent: int, seed: int, folder: Path) -> list[str]:
+    """Overrides of a model on reports with wrong labels in train and val, which are written to the folder."""
+    rows, words = WRONG[model]
+    return [*prepare(rows, percent, folder, {}, generator_seed=70 + seed), *words]
+
+
+def compared(costs: Costs, seen: Costs, num: int, draws: int) -> dict[str, list[list[float]]]:
+    """Per rule and draw: likelihood, Brier score and calibration error of the rows that were not drawn. seen: what the
+    rules see of the drawn rows."""
     random, found = np.random.default_rng(num), {name: [] for name in RULES}  # type: ignore[var-annotated]
     for _ in range(draws):
         order = random.permutation(len(costs.labels))
         drawn, rest = order[:num], order[num:]
         some = rest[:1500]
         for name, rule in RULES.items():
-            place = rule(costs, drawn)
+            place = rule(seen, drawn)
             scores = costs.likelihood[rest, place].mean(), costs.brier[rest, place].mean(), costs.ece(place, some)
             found[name].append([float(each) for each in scores])
     return found
@@ -170,18 +193,21 @@ def show(title: str, by_num: dict[int, dict[str, list[list[float]]]]) -> dict[st
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
+    parser.add_argument("--models", nargs="+", choices=[*MODELS, *WRONG])
+    parser.add_argument("--wrong", type=int, default=0, metavar="PERCENT")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1])
     parser.add_argument("--draws", type=int, default=200)
     parser.add_argument("--threads", type=int)
     options = parser.parse_args()
     results = {}
     with tempfile.TemporaryDirectory() as temporary:
-        for model in options.models:
+        for model in options.models or (WRONG if options.wrong else MODELS):
             for seed in options.seeds:
                 folder = Path(temporary) / f"{len(results)}_{seed}"
-                for head, costs in held_out(MODELS[model], folder, seed, options.threads):
-                    by_num = {num: compared(costs, num, options.draws) for num in NUM_ROWS}
+                words = wrong_data(model, options.wrong, seed, Path(temporary)) if options.wrong else MODELS[model]
+                for head, costs in held_out(words, folder, seed, options.threads):
+                    seen = with_wrong_labels(costs, options.wrong) if options.wrong else costs
+                    by_num = {num: compared(costs, seen, num, options.draws) for num in NUM_ROWS}
                     title = f"{model}, {head}, seed {seed}, best T {np.exp(LOGS[costs.brier.sum(0).argmin()]):.2f}"
                     results[title] = show(title, by_num)
     overall = {
@@ -191,7 +217,8 @@ def main() -> None:
     print(f"\nmeans over {len(results)} heads: NLL / Brier / ECE, share of draws with a worse NLL, Brier than none")
     for rule, by_num in overall.items():
         print(f"{rule:30} " + "   ".join(" / ".join(f"{each:.3f}" for each in means) for means in by_num.values()))
-    (ROOT / "benchmarks/results/few_rows.json").write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    name = f"few_rows{'_wrong' if options.wrong else ''}.json"
+    (ROOT / "benchmarks/results" / name).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ TEST_ROWS = 4000
 """At least so many."""
 
 
-def prepare(num_rows: int, noise: int, folder: Path, _: Mapping[str, Path]) -> Sequence[str]:
+def prepare(num_rows: int, noise: int, folder: Path, _: Mapping[str, Path], generator_seed: int = 0) -> Sequence[str]:
     """Write the files that are not there yet, and return the overrides. noise: per cent of wrong training labels."""
-    files = {split: folder / f"reports_{num_rows}_{noise}_{split}.csv" for split in SPLITS}
+    name = f"reports_{num_rows}_{noise}" + (f"_{generator_seed}" if generator_seed else "")
+    files = {split: folder / f"{name}_{split}.csv" for split in SPLITS}
     if not all(path.exists() for path in files.values()):
-        _write(num_rows, noise, files)
+        _write(num_rows, noise, files, generator_seed)
     return [
         "data=csv", *(f"data.{split}={path}" for split, path in files.items()), "data.text=[text]",
         f"data.labels=[{','.join(HEADS)}]", "data.leaks.action=warn", "data.batch_size=64",
@@ -48,11 +49,12 @@ def bayes(num_rows: int) -> dict[str, float]:
 
 
 @lru_cache(maxsize=1)
-def _corpus(num_rows: int) -> "Corpus":
+def _corpus(num_rows: int, generator_seed: int = 0) -> "Corpus":
     from lab.api.request import compose
     from lab.data.text.corpus import load
 
-    config = compose([f"data.num_rows={num_rows + TEST_ROWS}", "data.leaks.action=off"])
+    size, seed = f"data.num_rows={num_rows + TEST_ROWS}", f"data.generator_seed={generator_seed}"
+    config = compose([size, seed, "data.leaks.action=off"])
     return load(config.data, Path(config.cache.dir).expanduser())  # type: ignore[arg-type]
 
 
@@ -64,9 +66,9 @@ def _places(num_rows: int, corpus: "Corpus", random: np.random.Generator) -> dic
     return dict(zip(SPLITS, np.split(order, ends), strict=True))
 
 
-def _write(num_rows: int, noise: int, files: Mapping[str, Path]) -> None:
+def _write(num_rows: int, noise: int, files: Mapping[str, Path], generator_seed: int) -> None:
     """Rows of the generator in new splits; labels are replaced in train and val."""
-    corpus, random = _corpus(num_rows), np.random.default_rng(0)
+    corpus, random = _corpus(num_rows, generator_seed), np.random.default_rng(0)
     parts = corpus.splits.values()
     texts = [text for part in parts for batch in part.texts.batches(1000) for text in batch]
     labels = {
