@@ -114,7 +114,7 @@ def gated(measure: str, errors: float) -> Callable[[Costs, Ints], int]:
 RULES: dict[str, Callable[[Costs, Ints], int]] = {
     "none": lambda *_: NONE,
     "penalty 1/4": penalised(0.25),
-    "penalty 1": penalised(1.0),
+    "penalty 1 (lab)": penalised(1.0),
     "penalty 4": penalised(4.0),
     "penalty 16": penalised(16.0),
     "heavy tail 1/2, .35": heavy_tailed(0.5, 0.35),
@@ -123,7 +123,7 @@ RULES: dict[str, Callable[[Costs, Ints], int]] = {
     "heavy tail 1, .25": heavy_tailed(1.0, 0.25),
     "likelihood": likelihood,
     "if Brier gains in folds": gated("brier", 0.0),
-    "if likelihood gains (lab)": gated("likelihood", 0.0),
+    "if likelihood gains in folds": gated("likelihood", 0.0),
     "if Brier gains by an error": gated("brier", 1.0),
 }
 
@@ -218,7 +218,8 @@ def main() -> None:
     for rule, by_num in overall.items():
         print(f"{rule:30} " + "   ".join(" / ".join(f"{each:.3f}" for each in means) for means in by_num.values()))
     name = f"few_rows{'_wrong' if options.wrong else ''}.json"
-    (ROOT / "benchmarks/results" / name).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    kept = {rule: {num: each.round(4).tolist() for num, each in by_num.items()} for rule, by_num in overall.items()}
+    (ROOT / "benchmarks/results" / name).write_text(json.dumps(kept) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

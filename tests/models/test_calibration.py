@@ -90,33 +90,6 @@ def test_the_brier_score_by_hand() -> None:
     assert answers.brier(1.0) == pytest.approx((0.3**2 + 0.5**2) / 2)
 
 
-def test_the_log_loss_by_hand() -> None:
-    rows = ClassRows(np.log([[0.7, 0.2, 0.1], [0.5, 0.25, 0.25]]), np.array([0, 2]))
-    assert rows.log_loss(1.0) == pytest.approx(-(math.log(0.7) + math.log(0.25)) / 2)
-    answers = AnswerRows(np.log([[0.7, 0.3], [0.5, 0.5]]), np.array([True, False]))
-    assert answers.log_loss(1.0) == pytest.approx(-(math.log(0.7) + math.log(0.5)) / 2)
-    assert ClassRows(np.array([[0.0, 900.0]]), np.array([0])).log_loss(1.0) == pytest.approx(-math.log(1e-12))
-
-
-def test_few_rows_keep_a_temperature_only_if_it_pays_on_rows_that_did_not_choose_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    held_out = drawn(1.0, seed=99)
-
-    def harm() -> tuple[float, int]:
-        """Of 30 fits on 20 rows whose logits are right: mean loss on other rows, and how many are worse than none."""
-        losses = [held_out.log_loss(fit_temperature(drawn(1.0, 20, seed=seed))) for seed in range(30)]
-        return float(np.mean(losses)), sum(loss > held_out.log_loss(1.0) for loss in losses)
-
-    loss, worse = harm()
-    assert min(fit_temperature(drawn(0.2, 40, seed=seed)) for seed in range(5)) < 0.5
-    assert all(fit_temperature(drawn(6.0, 40, seed=seed)) > 2 for seed in range(5))
-    monkeypatch.setattr(calibration, "FEW_ROWS", 20)
-    loss_of_all, worse_of_all = harm()
-    assert worse <= worse_of_all / 2
-    assert loss < loss_of_all
-
-
 def test_the_order_of_classes_stays_at_both_bounds() -> None:
     logits = torch.tensor([[1.0, 1.0 + 1.2e-7, -40.0], [-3.0, 80.0, 79.99999], [0.0, -1e-6, 5e-7]])
     for temperature in (LOWEST_TEMPERATURE, 1.0, HIGHEST_TEMPERATURE):
@@ -143,7 +116,6 @@ def test_probabilities_of_many_classes_are_computed_in_pieces_and_stay_the_same(
     rows = ClassRows(logits, np.where(np.arange(50) % 5 == 0, MISSING, random.integers(0, 7, 50))).every(1)
     whole = (rows.best(2.0), rows.brier(2.0))
     monkeypatch.setattr(calibration, "MOST_CELLS", 21)
-    monkeypatch.setattr(calibration, "FEW_CELLS", 20)
     assert [part for part, _ in rows.probabilities(2.0)] == [slice(start, start + 3) for start in range(0, 40, 3)]
     assert np.array_equal(rows.best(2.0)[0], whole[0][0])
     assert rows.brier(2.0) == whole[1]

@@ -4,9 +4,7 @@ Logits are divided by a temperature T (Guo et al. 2017, arXiv 1706.04599); the o
 least Brier score on held-out rows whose label is known. The usual fit by likelihood made the probabilities of noisy
 labels worse (LOG.md): a few rows with a sure prediction and another label decide it, while the part of a row in the
 Brier score is bounded. A penalty, (log T)^2 / 2 beside the sum over rows, keeps T near 1 where few rows or rows without
-an error say little. Fewer than `FEW_ROWS` rows keep T only where it also pays on those of them that did not choose it:
-else one temperature in three from 10 or 20 rows was worse than none (LOG.md). Pure functions. Cost: .1 s for 10,000
-rows of 20 classes. Shapes: N rows, K classes or candidates.
+an error say little. Pure functions. Cost: .1 s for 10,000 rows of 20 classes. Shapes: N rows, K classes or candidates.
 """
 
 import math
@@ -40,11 +38,6 @@ GRID = 41
 """Temperatures that are compared before the best is refined."""
 GRID_ROWS = 10_000
 """About so many rows compare them; all rows decide between the best and its neighbours."""
-FEW_ROWS, FEW_CELLS = 1000, 1_000_000
-"""With fewer rows, and no more scores, a temperature has to pay in folds."""
-FOLDS = 5
-LEAST_PROBABILITY = 1e-12
-"""Of a truth, in its logarithm."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +60,8 @@ class ScoredRows(ABC):
         """(N,) probability of the best class or candidate, and whether it is right."""
 
     @abstractmethod
-    def at(self, places: Ints) -> "ScoredRows":
-        """The rows at some places."""
-
-    @abstractmethod
     def brier(self, temperature: float) -> float:
         """Mean squared distance between probabilities and truth (Brier 1950)."""
-
-    @abstractmethod
-    def log_loss(self, temperature: float) -> float:
-        """Mean negative logarithm of the probability of the truth."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +80,11 @@ class ClassRows(ScoredRows):
 
     def every(self, step: int) -> "ClassRows":
         places = np.flatnonzero(self.known)[::step]
-        return self if len(places) == len(self.labels) else self.at(places)
-
-    def at(self, places: Ints) -> "ClassRows":
-        return replace(self, scores=self.scores[places], labels=self.labels[places])
+        return (
+            self
+            if len(places) == len(self.labels)
+            else replace(self, scores=self.scores[places], labels=self.labels[places])
+        )
 
     def probabilities(self, temperature: float) -> Iterator[tuple[slice, Floats]]:
         """Yield the probabilities of some rows at a time, in double precision, with their places."""
@@ -131,12 +117,6 @@ class ClassRows(ScoredRows):
             distances[part] = np.square(table).sum(1)
         return float(distances.mean())
 
-    def log_loss(self, temperature: float) -> float:
-        chances = np.empty(len(self.scores))
-        for part, table in self.probabilities(temperature):
-            chances[part] = table[np.arange(len(table)), self.labels[part]]
-        return _log_loss(chances)
-
 
 @dataclass(frozen=True)
 class AnswerRows(ScoredRows):
@@ -154,10 +134,7 @@ class AnswerRows(ScoredRows):
         return known
 
     def every(self, step: int) -> "AnswerRows":
-        return self.at(np.flatnonzero(self.known)[::step])
-
-    def at(self, places: Ints) -> "AnswerRows":
-        return AnswerRows(self.scores[places], self.right[places])
+        return AnswerRows(self.scores[self.known][::step], self.right[self.known][::step])
 
     def best(self, temperature: float) -> tuple[Floats, Bools]:
         scores = np.where(self.known[:, None], self.scores, 0.0)  # without a candidate any probability will do
@@ -165,14 +142,6 @@ class AnswerRows(ScoredRows):
 
     def brier(self, temperature: float) -> float:
         return float(np.square(self.best(temperature)[0] - self.right).mean())
-
-    def log_loss(self, temperature: float) -> float:
-        chances = self.best(temperature)[0]
-        return _log_loss(np.where(self.right, chances, 1 - chances))
-
-
-def _log_loss(chances: Floats) -> float:
-    return float(-np.log(np.maximum(chances, LEAST_PROBABILITY)).mean())
 
 
 @dataclass(frozen=True)
@@ -194,7 +163,7 @@ class NotFitted(ValueError):
 
 
 def fit_temperature(rows: ScoredRows) -> float:
-    """Return the temperature of a head, within its bounds; 1 where few rows do not show that another one pays.
+    """Return the temperature of a head, within its bounds.
 
     Raises NotFitted if no truth is known or a score is not finite (-inf is allowed for a candidate that is not there).
     """
@@ -205,32 +174,12 @@ def fit_temperature(rows: ScoredRows) -> float:
     kept = rows.every(math.ceil(num / most))
     if np.isnan(kept.scores).any() or (kept.scores == np.inf).any() or (kept.scores.max(1) == -np.inf).any():
         raise NotFitted("the model gives logits that are not finite")
-    has_few = num < FEW_ROWS and kept.scores.size <= FEW_CELLS
-    return 1.0 if has_few and not _pays(kept) else _least_brier(kept, num)
-
-
-def _least_brier(rows: ScoredRows, num: int) -> float:
-    """The temperature of the least Brier score, with the weight of `num` rows beside the penalty."""
-    some = rows if len(rows.scores) <= GRID_ROWS else rows.every(len(rows.scores) // GRID_ROWS)
+    some = kept if len(kept.scores) <= GRID_ROWS else kept.every(len(kept.scores) // GRID_ROWS)
 
     def cost_on(rows: ScoredRows) -> Callable[[float], float]:
         return lambda log: num * rows.brier(math.exp(log)) + log * log / 2
 
-    return _lowest(cost_on(rows), cost_on(some) if some is not rows else None)
-
-
-def _pays(rows: ScoredRows) -> bool:
-    """Whether rows are more likely under the temperature of the others than without one.
-
-    The folds are stretches of rows, since windows of a series are like their neighbours.
-    """
-    num = len(rows.scores)
-    gain, folds = 0.0, np.array_split(np.arange(num), min(FOLDS, num)) if num > 1 else []
-    for held in folds:
-        others = np.delete(np.arange(num), held)
-        part, temperature = rows.at(held), _least_brier(rows.at(others), len(others))
-        gain += len(held) * (part.log_loss(1.0) - part.log_loss(temperature))
-    return gain > 0
+    return _lowest(cost_on(kept), cost_on(some) if some is not kept else None)
 
 
 def _lowest(cost: Callable[[float], float], of_some: Callable[[float], float] | None = None) -> float:

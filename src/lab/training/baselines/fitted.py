@@ -17,7 +17,7 @@ from lab.training.baselines.base import SAMPLED, Baseline, SplitRows
 from lab.training.baselines.stored import Outputs, Patience, obtain
 
 log = logging.getLogger(__name__)
-VERSION = 6
+VERSION = 7
 """Part of every key of the cache: a change in what a baseline is makes stored outputs invalid."""
 SEED = 0
 """Draws the training rows: runs with other seeds have the same baseline."""

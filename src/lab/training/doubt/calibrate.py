@@ -115,6 +115,5 @@ def outcome_lines(done: Calibration) -> list[str]:
         scores: Mapping[str, Any] = done.scores.get("test", {}).get(head, {})
         change = " -> ".join(f"{scores[f'ece_{name}']:.3f}".lstrip("0") for name in ("before", "after") if scores)
         measured = f"; calibration error on test {change}" if scores else ""
-        none = " (no other one pays in folds of the validation rows)" if temperature == 1.0 else ""
-        lines.append(f"{head}: temperature {temperature:.2f}{none}{measured}")
+        lines.append(f"{head}: temperature {temperature:.2f}{measured}")
     return lines + [f"{head} is not calibrated: {reason}" for head, reason in done.not_fitted.items()]

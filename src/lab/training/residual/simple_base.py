@@ -30,7 +30,7 @@ from lab.models.linear.text import TextLinear
 from lab.training.baselines import stored
 
 log = logging.getLogger(__name__)
-VERSION = 8
+VERSION = 9
 """Part of every key of the cache: a change in what a base is makes stored ones invalid."""
 SEED = 0
 """Of the fits and folds: runs with other seeds have the same base."""
