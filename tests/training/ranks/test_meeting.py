@@ -1,7 +1,7 @@
 """Messages, signs and failures go over the store; a rank whose rank 0 has ended gets an error."""
 
-import re
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -49,16 +49,22 @@ def test_rank_zero_may_give_up_while_it_waits() -> None:
     zero = Meeting(ZERO)
     number = zero.send({"kind": "fit"})
 
-    def look(missing: Missing) -> None:
-        raise RunError(f"gave up {missing.absent} {missing.preparing}")
+    def give_up_at(awaited: Missing) -> Callable[[Missing], None]:
+        """A sign of another rank may need a moment until the store of rank 0 shows it."""
 
-    with pytest.raises(RunError, match=re.escape("gave up (1,) ()")):
-        zero.await_ready(number, look)
+        def look(missing: Missing) -> None:
+            if missing == awaited:
+                raise RunError("gave up")
+
+        return look
+
+    with pytest.raises(RunError, match="gave up"):
+        zero.await_ready(number, give_up_at(Missing(absent=(1,), preparing=())))
     one = other(zero)
-    with pytest.raises(RunError, match=re.escape("gave up () (1,)")):
-        zero.await_ready(number, look)
+    with pytest.raises(RunError, match="gave up"):
+        zero.await_ready(number, give_up_at(Missing(absent=(), preparing=(1,))))
     one.ready(number)
-    zero.await_ready(number, look)
+    zero.await_ready(number, lambda missing: None)
 
 
 @pytest.mark.parametrize("how", ["silent", "gone"])
