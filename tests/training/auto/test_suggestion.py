@@ -28,7 +28,9 @@ def machine(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("verdict", ["no_better", "below"])
 def test_a_run_that_is_not_above_a_simple_model_is_shown_another_one(line: str, verdict: str) -> None:
     found = suggestion(
-        _config(line), {"overall": {"verdict": verdict, "baseline": "linear"}}, {"rows": {"train": 1500}}
+        _config(line),
+        {"overall": {"verdict": verdict, "baseline": "linear"}},
+        {"rows": {"train": 1500}, "classes": {"causa": 12}},
     )
     assert found is not None
     assert "model=auto" in found
@@ -45,7 +47,9 @@ def test_a_run_that_is_not_above_a_simple_model_is_shown_another_one(line: str, 
 def test_nothing_is_suggested_where_auto_would_choose_the_same(line: str, rows: int) -> None:
     assert (
         suggestion(
-            _config(line), {"overall": {"verdict": "no_better", "baseline": "linear"}}, {"rows": {"train": rows}}
+            _config(line),
+            {"overall": {"verdict": "no_better", "baseline": "linear"}},
+            {"rows": {"train": rows}, "classes": {"causa": 12}},
         )
         is None
     )
@@ -54,10 +58,10 @@ def test_nothing_is_suggested_where_auto_would_choose_the_same(line: str, rows: 
 def test_an_encoder_may_be_what_auto_takes_on_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     comparison = {"overall": {"verdict": "below", "baseline": "linear"}}
     config = _config("model=beto model.base=linear")
-    assert suggestion(config, comparison, {"rows": {"train": 1500}}) is not None
+    assert suggestion(config, comparison, {"rows": {"train": 1500}, "classes": {"causa": 12}}) is not None
     monkeypatch.setattr(module, "machine_of", lambda _: GPU_AND_BETO)
-    assert suggestion(config, comparison, {"rows": {"train": 1500}}) is None
-    assert suggestion(config, comparison, {"rows": {"train": 999}}) is not None
+    assert suggestion(config, comparison, {"rows": {"train": 1500}, "classes": {"causa": 12}}) is None
+    assert suggestion(config, comparison, {"rows": {"train": 999}, "classes": {"causa": 12}}) is not None
 
 
 @pytest.mark.parametrize(
@@ -75,6 +79,11 @@ def test_nothing_is_suggested_where_auto_adds_nothing(
 ) -> None:
     config = _config(line).model_copy(update={"model_reason": reason})
     assert (
-        suggestion(config, {"overall": {"verdict": verdict, "baseline": baseline}}, {"rows": {"train": 1500}}) is None
+        suggestion(
+            config,
+            {"overall": {"verdict": verdict, "baseline": baseline}},
+            {"rows": {"train": 1500}, "classes": {"causa": 12}},
+        )
+        is None
     )
-    assert suggestion(_config(line), None, {"rows": {"train": 1500}}) is None
+    assert suggestion(_config(line), None, {"rows": {"train": 1500}, "classes": {"causa": 12}}) is None

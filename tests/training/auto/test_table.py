@@ -64,6 +64,14 @@ def test_english_texts_get_a_frozen_encoder_where_its_vectors_take_minutes() -> 
     assert choose(english, NOTHING).model == "ngram"
 
 
+def test_many_rows_a_class_train_a_small_encoder() -> None:
+    assert choose(replace(TEXTS, rows=3600, words=50_000), NOTHING).title == "tiny with model.base=linear"
+    assert choose(replace(TEXTS, rows=3599, words=50_000), NOTHING).model == "ngram"
+    assert choose(replace(TEXTS, rows=3600, words=MAX_WORDS + 1), NOTHING).model == "ngram"
+    assert choose(replace(TEXTS, rows=3600, held_out=False), NOTHING).model == "linear"
+    assert choose(replace(TEXTS, rows=3600, streamed=True), NOTHING).model == "ngram"
+
+
 def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:
     only = Machine(["distilbeto"], lambda: True)
     assert choose(TEXTS, only).model == "distilbeto"

@@ -22,12 +22,12 @@ def suggestion(config: Config, comparison: Mapping[str, Any] | None, data: Mappi
     task, model = GIVES[config.data.kind], config.model
     if config.model_reason is not None or task not in (LABELLED, SERIES) or model.kind in SOLVED:
         return None
-    if _would_choose(config, task, data["rows"]["train"]):
+    if _would_choose(config, task, data["rows"]["train"], max((data.get("classes") or {}).values(), default=0)):
         return None
     return "To try next: model=auto takes the model that was best on data of this kind."
 
 
-def _would_choose(config: Config, task: str, rows: int) -> bool:
+def _would_choose(config: Config, task: str, rows: int, classes: int) -> bool:
     """Return whether auto may choose the run's model and base. The language of the texts is not known any more, so each
     language counts."""
     split, texts = config.data.split, isinstance(config.data, Labelled)  # type: ignore[union-attr]
@@ -35,6 +35,7 @@ def _would_choose(config: Config, task: str, rows: int) -> bool:
         Facts(
             task,
             rows,
+            classes,
             language=language,
             timed=not isinstance(config.data, Labelled | Ucr),
             feature_gib=rows * FEATURE_GIB,

@@ -56,8 +56,9 @@ class Row:
 
     base: the simple model that it starts from (`model.base`), only where validation rows are held out; weights: whether
     the model's weights must be here; gpu: whether it needs one; timed: None: either; in_memory: whether it needs all
-    rows in memory; max_words: most words of all texts for a model that keeps one vector of each text, which
-    therefore has one window (None: neither matters).
+    rows in memory; min_rows_per_class: training rows of a class, on average over the head with most classes; max_words:
+    most words of all texts for a model that keeps one vector of each text, which therefore has one window (None:
+    neither matters).
     """
 
     task: str
@@ -68,6 +69,7 @@ class Row:
     min_rows: int = 0
     max_rows: int | None = None
     min_classes: int = 0
+    min_rows_per_class: int = 0
     max_feature_gib: float | None = None
     timed: bool | None = None
     weights: bool = False
@@ -83,6 +85,7 @@ class Row:
             and self.min_rows <= facts.rows
             and (self.max_rows is None or facts.rows <= self.max_rows)
             and facts.classes >= self.min_classes
+            and facts.rows >= self.min_rows_per_class * max(1, facts.classes)
             and (self.max_feature_gib is None or facts.feature_gib <= self.max_feature_gib)
             and self.timed in (None, facts.timed)
             and (self.base is None or facts.held_out)
@@ -113,6 +116,15 @@ TABLE: tuple[Row, ...] = (
         "en",
         base="linear",
         weights=True,
+        in_memory=True,
+        max_words=MAX_WORDS,
+    ),
+    Row(
+        LABELLED,
+        "tiny",
+        "with 300 rows a class, a small encoder on a linear model was .03 above n-grams on generated reports",
+        base="linear",
+        min_rows_per_class=300,
         in_memory=True,
         max_words=MAX_WORDS,
     ),
