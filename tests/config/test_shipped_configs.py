@@ -103,3 +103,20 @@ def test_the_quick_imdb_recipe_is_the_baseline_on_few_rows() -> None:
     assert config.model.name == "distilbert"
     assert config.data.max_rows.model_dump() == {"train": 500, "val": 100, "test": 50}
     assert (config.data.max_length, config.trainer.max_epochs, config.optimizer.lr) == (128, 1, 5e-5)
+
+
+@pytest.mark.parametrize(
+    ("words", "layers", "cached"),
+    [
+        (["model=minilm_frozen"], 6, True),
+        (["model=minilm_frozen", "callbacks.freeze.layers=5", "cache.hidden_states=false"], 5, False),
+        (["model=tiny", "model.frozen_layers=1"], 1, False),
+        (["model=tiny", "model.frozen_layers=2", "model.cache_hidden_states=true"], 2, True),
+        (["model=ngram"], 0, False),
+        (["model=inception_time", "data=rainfall"], 0, False),
+    ],
+)
+def test_a_model_brings_its_frozen_layers_and_their_cache(words: list[str], layers: int, cached: bool) -> None:
+    with initialize_config_dir(str(CONF)):
+        config = check(compose("config", words))
+    assert (config.callbacks.freeze.layers, config.cache.hidden_states) == (layers, cached)

@@ -49,7 +49,7 @@ def _frozen(wanted: bool, layers: int, schedule: Mapping[Any, int] | None) -> Fo
         )
         yield Mistake(KEY, problem, f"{OFF}, or a schedule that keeps some layers frozen", True)
     elif int(layers) == 0 and 0 not in steps:
-        yield Mistake(KEY, "no layer is frozen from the first epoch on", "callbacks.freeze.layers=10", True)
+        yield Mistake(KEY, "no layer is frozen from the first epoch on", f"callbacks.freeze.layers=10, or {OFF}", True)
 
 
 RULES: tuple[Rule, ...] = (
