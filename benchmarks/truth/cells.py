@@ -29,9 +29,11 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "ngram": ["model=ngram"],
         "tiny": ["model=tiny"],
         "minilm": ["model=minilm"],
+        "minilm_frozen": ["model=minilm_frozen"],
         "ngram on linear": ["model=ngram", "model.base=linear"],
         "tiny on linear": ["model=tiny", "model.base=linear"],
         "minilm on linear": ["model=minilm", "model.base=linear"],
+        "minilm_frozen on linear": ["model=minilm_frozen", "model.base=linear"],
         "auto": ["model=auto"],
     },
     "series": {
@@ -40,7 +42,9 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "minirocket": ["model=minirocket"],
         "inception_time": ["model=inception_time"],
         "patchtst": ["model=patchtst"],
+        "timer_xl": ["model=timer_xl"],
         "inception_time on logistic": ["model=inception_time", "model.base=linear"],
+        "patchtst on logistic": ["model=patchtst", "model.base=linear"],
         "auto": ["model=auto"],
     },
 }
