@@ -60,6 +60,11 @@ DATA = (
              "data.max_rows.train=1000", "data.max_rows.val=1000", "data.max_length=128")),
     Prepared("Reuters 8, 300", "texts", "f1_macro", "Reuters, 8 topics", ("data.split.val=0.25",
              "data.max_rows.train=300", "data.max_rows.val=1000", "data.max_length=128")),
+    Prepared("reports, many", "texts", "f1_macro", None, ("data=maintenance", "data.generator_seed=1",
+             "data.leaks.action=off")),
+    Prepared("banking77, whole", "texts", "f1_macro", "banking77, 3000 rows", ("data.split.val=0.25",
+             "data.max_rows.train=null")),
+    Prepared("Reuters 8", "texts", "f1_macro", "Reuters, 8 topics"),
     Prepared("20 newsgroups", "texts", "f1_macro", "20 newsgroups, 3000 rows"),
     Prepared("Cajamarca", "series", "mcc", "Cajamarca, rain tomorrow", ("data.max_rows.train=1000",
              "data.max_rows.val=700")),
@@ -67,28 +72,31 @@ DATA = (
     Prepared("rainfall", "series", "mcc", None, ("data=rainfall", "data.hours=2000", "data.window=24",
              "data.generator_seed=1", "data.split.val=0.25", "data.missing_values=mask")),
 )  # fmt: skip
+WHOLE = ("model.base_dropout=0",)
+"""Each training row has the logits of the simple model; a technique changes that."""
 MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
     "texts": {
         "ngram": ["model=ngram"],
         "tiny": ["model=tiny"],
-        "ngram on linear": ["model=ngram", "model.base=linear"],
+        "ngram on linear": ["model=ngram", "model.base=linear", *WHOLE],
         "linear": ["model=linear"],
-        "tiny on linear": ["model=tiny", "model.base=linear"],
+        "tiny on linear": ["model=tiny", "model.base=linear", *WHOLE],
         "minilm": ["model=minilm"],
         "minilm_frozen": ["model=minilm_frozen"],
-        "minilm_frozen on linear": ["model=minilm_frozen", "model.base=linear"],
+        "minilm_frozen on linear": ["model=minilm_frozen", "model.base=linear", *WHOLE],
     },
     "series": {
         "inception_time": ["model=inception_time"],
         "patchtst": ["model=patchtst"],
-        "inception_time on linear": ["model=inception_time", "model.base=linear"],
-        "patchtst on linear": ["model=patchtst", "model.base=linear"],
+        "inception_time on linear": ["model=inception_time", "model.base=linear", *WHOLE],
+        "patchtst on linear": ["model=patchtst", "model.base=linear", *WHOLE],
         "logistic_lags": ["model=logistic_lags"],
         "minirocket": ["model=minirocket"],
     },
 }
 BAGS, ENCODERS = ("ngram", "ngram on linear"), ("tiny", "tiny on linear", "minilm")
 NETS = ("inception_time", "patchtst", "inception_time on linear", "patchtst on linear")
+ON_LINEAR = tuple(name for models in MODELS.values() for name in models if name.endswith("on linear"))
 TEXTS, SERIES = (*BAGS, *ENCODERS), (*NETS, "logistic_lags", "minirocket")
 
 
@@ -124,6 +132,9 @@ TECHNIQUES: Mapping[str, Technique] = {
     "EMA 0.98": Technique(
         ("callbacks.extra={ema: {_target_: lightning.pytorch.callbacks.EMAWeightAveraging, decay: 0.98}}",)
     ),
+    "base dropout 0.3": Technique(("model.base_dropout=0.3",), ON_LINEAR),
+    "base dropout 0.5": Technique(("model.base_dropout=0.5",), ON_LINEAR),
+    "base dropout 0.7": Technique(("model.base_dropout=0.7",), ON_LINEAR),
     "window of 28": Technique(("data.window=28",), SERIES),
     "no calendar": Technique(("data.calendar=[]",), SERIES),
     "linear skip of 7": Technique(("model.linear_skip=7",), NETS),

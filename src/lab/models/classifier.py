@@ -168,6 +168,8 @@ class Classifier(TaskModule):
         self.head_specs = heads
         self.base: SimpleModel | None = None
         """The simple model whose logits the network's are added to."""
+        self.base_dropout = 0.0
+        """Share of the training rows whose logits are the network's alone."""
         self.losses = HeadLosses(heads, loss)
         self.metrics = {split: self.new_metric(split) for split in ("train", "val", "test")}
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
@@ -187,11 +189,17 @@ class Classifier(TaskModule):
         return [layer for layer in heads.modules() if isinstance(layer, nn.Linear)]
 
     def on_base(self, logits: list[Tensor], batch: LabelledBatch) -> list[Tensor]:
-        """The network's logits (B, K) of each head plus those of the simple model, if there is one."""
+        """The network's logits (B, K) of each head plus those of the simple model, if there is one.
+
+        In training a row is without those of the simple model with the probability `base_dropout`, in all heads.
+        """
         if self.base is None:
             return logits
         assert batch.base is not None, "the batch has no logits of the model's base"
-        return [own + BASE_WEIGHT * batch.base[head.name] for own, head in zip(logits, self.head_specs, strict=True)]
+        weight: float | Tensor = BASE_WEIGHT
+        if self.training and self.base_dropout:
+            weight = BASE_WEIGHT * (torch.rand(len(logits[0]), 1, device=logits[0].device) >= self.base_dropout)
+        return [own + weight * batch.base[head.name] for own, head in zip(logits, self.head_specs, strict=True)]
 
     def loss(self, batch: LabelledBatch) -> Tensor:
         return self.loss_of(batch, self(batch), None)

@@ -22,6 +22,9 @@ class SeriesNet(Model):
     base: Literal["linear"] | None = None
     """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`,
     logistic regression on the last values of the window; null: none."""
+    base_dropout: Share = 0.0
+    """Share of the training windows, drawn again for each batch, whose logits are the network's alone, so that it
+    learns more than what the simple model leaves. Acts with `base` only."""
 
 
 class TimerXL(SeriesNet):

@@ -55,6 +55,9 @@ class TextEncoderSettings(Model):
     base: Literal["linear"] | None = None
     """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
     of n-grams with a linear head; null: none."""
+    base_dropout: Share = 0.0
+    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
+    more than what the simple model leaves. Acts with `base` only."""
 
 
 class Encoder(Model):
@@ -93,6 +96,9 @@ class Encoder(Model):
     base: Literal["linear"] | None = None
     """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
     of n-grams with a linear head; null: none."""
+    base_dropout: Share = 0.0
+    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
+    more than what the simple model leaves. Acts with `base` only."""
 
 
 Length = Annotated[int, Field(gt=0, le=100), Number]
@@ -119,6 +125,9 @@ class Ngram(Model):
     base: Literal["linear"] | None = None
     """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
     of n-grams with a linear head; null: none."""
+    base_dropout: Share = 0.0
+    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
+    more than what the simple model leaves. Acts with `base` only."""
 
 
 class Linear(Model):
