@@ -30,7 +30,8 @@ NGRAM = [*TEXTS, "model=ngram", "model.buckets=512", "model.dimension=8"]
 LORA = [*TINY, "peft=lora", "peft.r=2"]
 CACHED = [*TINY, "cache.hidden_states=true", "callbacks.freeze.layers=1"]
 NET = [*QUICK, "data=rainfall", "model=inception_time", "model.filters=4", "model.depth=1", "data.hours=500",
-       "data.stations=2", "data.window=24", "data.batch_size=64", "model.ensemble=2"]  # fmt: skip
+       "data.stations=2", "data.window=24", "data.batch_size=64", "model.ensemble=2",
+       "model.base_dropout=0.3"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
