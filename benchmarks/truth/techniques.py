@@ -62,6 +62,8 @@ DATA = (
              "data.max_rows.train=300", "data.max_rows.val=1000", "data.max_length=128")),
     Prepared("reports, many", "texts", "f1_macro", None, ("data=maintenance", "data.generator_seed=1",
              "data.leaks.action=off")),
+    Prepared("reports, 200 a class", "texts", "f1_macro", None, ("data=maintenance", "data.generator_seed=1",
+             "data.leaks.action=off", "data.max_rows.train=3000")),
     Prepared("banking77, whole", "texts", "f1_macro", "banking77, 3000 rows", ("data.split.val=0.25",
              "data.max_rows.train=null")),
     Prepared("Reuters 8", "texts", "f1_macro", "Reuters, 8 topics"),
@@ -135,6 +137,10 @@ TECHNIQUES: Mapping[str, Technique] = {
     "base dropout 0.3": Technique(("model.base_dropout=0.3",), ON_LINEAR),
     "base dropout 0.5": Technique(("model.base_dropout=0.5",), ON_LINEAR),
     "base dropout 0.7": Technique(("model.base_dropout=0.7",), ON_LINEAR),
+    "base dropout 0.5, attention pooling": Technique(
+        ("model.base_dropout=0.5", "model.pooling=attention"), ("tiny on linear",)
+    ),
+    "base dropout 0.5, 12 epochs": Technique(("model.base_dropout=0.5", "trainer.max_epochs=12"), ("tiny on linear",)),
     "window of 28": Technique(("data.window=28",), SERIES),
     "no calendar": Technique(("data.calendar=[]",), SERIES),
     "linear skip of 7": Technique(("model.linear_skip=7",), NETS),

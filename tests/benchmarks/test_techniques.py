@@ -37,8 +37,8 @@ def test_cells_of_a_set_with_folds_have_a_fold_for_each_seed(tmp_path: Path) -> 
     options = Namespace(only=[PLAIN, "attention pooling"], sets=["FaQuAD", "reports"], models=["ngram"], seeds=[7],
                         data={"faquad": tmp_path}, prepared=tmp_path)  # fmt: skip
     made = dict(cells(options))
-    reports = [(name, "ngram", PLAIN, 7) for name in ("reports", "reports, many")]
-    assert list(made) == [reports[0], *(("FaQuAD", "ngram", PLAIN, n + 1) for n in range(FOLDS)), reports[1]]
+    reports = [(name, "ngram", PLAIN, 7) for name in ("reports", "reports, many", "reports, 200 a class")]
+    assert list(made) == [reports[0], *(("FaQuAD", "ngram", PLAIN, n + 1) for n in range(FOLDS)), *reports[1:]]
     assert "data.split.fold=0" in made["FaQuAD", "ngram", PLAIN, 1]
     assert "seed=7" in made["reports", "ngram", PLAIN, 7]
 
