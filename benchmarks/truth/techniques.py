@@ -84,6 +84,7 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "linear": ["model=linear"],
         "tiny on linear": ["model=tiny", "model.base=linear", *WHOLE],
         "minilm": ["model=minilm"],
+        "minilm on linear": ["model=minilm", "model.base=linear", *WHOLE],
         "minilm_frozen": ["model=minilm_frozen"],
         "minilm_frozen on linear": ["model=minilm_frozen", "model.base=linear", *WHOLE],
     },
