@@ -142,6 +142,10 @@ TECHNIQUES: Mapping[str, Technique] = {
         ("model.base_dropout=0.5", "model.pooling=attention"), ("tiny on linear",)
     ),
     "base dropout 0.5, 12 epochs": Technique(("model.base_dropout=0.5", "trainer.max_epochs=12"), ("tiny on linear",)),
+    "attention pooling, 40 epochs": Technique(("model.pooling=attention", "trainer.max_epochs=40"), ENCODERS),
+    "base dropout 0.5, attention pooling, 40 epochs": Technique(
+        ("model.base_dropout=0.5", "model.pooling=attention", "trainer.max_epochs=40"), ("tiny on linear",)
+    ),
     "window of 28": Technique(("data.window=28",), SERIES),
     "no calendar": Technique(("data.calendar=[]",), SERIES),
     "linear skip of 7": Technique(("model.linear_skip=7",), NETS),

@@ -22,7 +22,7 @@ SERIES = ("inception_time", "logistic_lags", "minirocket", "patchtst", "timer_84
 
 
 def test_every_model_is_listed_here() -> None:
-    assert sorted([*PUBLISHED_MILLIONS, *SERIES, "encoder", "linear", "ngram", "tiny"]) == NAMES
+    assert sorted([*PUBLISHED_MILLIONS, *SERIES, "encoder", "linear", "ngram", "tiny", "tiny_attention"]) == NAMES
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -9,7 +9,7 @@ from lab.config.rules.tasks import LABELLED, QUESTIONS, READS, SERIES
 from lab.config.shipped import CONF
 from lab.training.auto.table import MAX_WORDS, TABLE, Facts, Machine, Row, choose
 
-TEXTS = Facts(LABELLED, 1500, 12, 0.25, "es")
+TEXTS = Facts(LABELLED, 1500, 24, 0.25, "es")
 NOTHING = Machine((), lambda: False)
 EVERYTHING = Machine([row.model for row in TABLE if row.weights], lambda: True)
 
@@ -29,7 +29,7 @@ def test_every_model_of_the_table_is_a_choice_of_its_task() -> None:
 def test_without_weights_texts_get_ngrams_with_the_reason() -> None:
     choice = choose(TEXTS, NOTHING)
     assert choice.model == "ngram"
-    assert choice.reason.startswith("1,500 training texts, 12 classes, 25% of them with fewer than 30 rows, Spanish: ")
+    assert choice.reason.startswith("1,500 training texts, 24 classes, 25% of them with fewer than 30 rows, Spanish: ")
 
 
 @pytest.mark.parametrize(
@@ -65,11 +65,20 @@ def test_english_texts_get_a_frozen_encoder_where_its_vectors_take_minutes() -> 
 
 
 def test_many_rows_a_class_train_a_small_encoder() -> None:
-    assert choose(replace(TEXTS, rows=3600, words=50_000), NOTHING).title == "tiny with model.base=linear"
-    assert choose(replace(TEXTS, rows=3599, words=50_000), NOTHING).model == "ngram"
-    assert choose(replace(TEXTS, rows=3600, words=MAX_WORDS + 1), NOTHING).model == "ngram"
-    assert choose(replace(TEXTS, rows=3600, held_out=False), NOTHING).model == "linear"
-    assert choose(replace(TEXTS, rows=3600, streamed=True), NOTHING).model == "ngram"
+    other = replace(TEXTS, language="pt", rows=4800, words=50_000)
+    assert choose(other, NOTHING).title == "tiny_attention with model.base=linear"
+    assert choose(replace(other, rows=4799), NOTHING).model == "ngram"
+    assert choose(replace(other, words=MAX_WORDS + 1), NOTHING).model == "ngram"
+    assert choose(replace(other, held_out=False), NOTHING).model == "linear"
+    assert choose(replace(other, streamed=True), NOTHING).model == "ngram"
+    spanish = replace(other, language="es", rows=1920)
+    assert choose(spanish, NOTHING).title == "tiny_attention with model.base=linear"
+    assert choose(replace(spanish, rows=1919), NOTHING).model == "ngram"
+
+
+@pytest.mark.parametrize(("rows", "epochs"), [(1_000_000, 4), (12_800, 4), (12_400, 5), (2_500, 20), (1_000, 40)])
+def test_fewer_rows_have_more_epochs(rows: int, epochs: int) -> None:
+    assert choose(replace(TEXTS, language="es", rows=rows, classes=2, words=50_000), NOTHING).epochs == epochs
 
 
 def test_an_encoder_needs_its_weights_a_gpu_and_rows() -> None:

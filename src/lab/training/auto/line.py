@@ -1,7 +1,8 @@
 """A command line with `model=auto`: what does not go with it, and the line with a model in its place.
 
 Only the names of keys are looked at here. The line that remains says `model=NAME model_reason=...`, with
-`model.base=...` if the choice has one, so that jobs on other machines and later commands need no choice.
+`model.base=...` and `model.epochs=...` if the choice has them, so that jobs on other machines and later commands need
+no choice.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,8 +35,9 @@ def without(argv: Sequence[str]) -> list[str]:
 
 def with_choice(argv: Sequence[str], choice: Choice) -> list[str]:
     """Return the line with the chosen model in place of `model=auto`."""
-    base = [] if choice.base is None else [f"model.base={choice.base}"]
-    return [*without(argv), f"model={choice.model}", *base, f"{REASON}={for_hydra(choice.reason)}"]
+    keys = {"model.base": choice.base, "model.epochs": choice.epochs}
+    more = [f"{key}={value}" for key, value in keys.items() if value is not None]
+    return [*without(argv), f"model={choice.model}", *more, f"{REASON}={for_hydra(choice.reason)}"]
 
 
 def single(overrides: Sequence[str]) -> list[str]:

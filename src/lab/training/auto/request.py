@@ -115,5 +115,5 @@ def _recorded(config: DictConfig, typed: Typed) -> Choice | None:
     reason, model = settings.get(line.REASON), settings.get("model")
     if not reason or not isinstance(model, Mapping):
         return None
-    base = model.get("base")
-    return Choice(str(model["name"]), str(reason), None if base is None else str(base))
+    base, epochs = model.get("base"), model.get("epochs")
+    return Choice(str(model["name"]), str(reason), None if base is None else str(base), epochs)

@@ -14,6 +14,8 @@ RARE = 30
 """A class with fewer training rows than this is rare."""
 MAX_WORDS = 1_000_000
 """Words that MiniLM reads in some three minutes on two cores (7,700 tokens a second; LOG.md, 2026-11-30)."""
+FEWEST_EPOCHS, MOST_EPOCHS = 4, 40
+"""Of a model whose epochs follow the rows."""
 LANGUAGES = {"en": "English", "es": "Spanish", "pt": "Portuguese"}
 
 
@@ -58,7 +60,8 @@ class Row:
     the model's weights must be here; gpu: whether it needs one; timed: None: either; in_memory: whether it needs all
     rows in memory; min_rows_per_class: training rows of a class, on average over the head with most classes; max_words:
     most words of all texts for a model that keeps one vector of each text, which therefore has one window (None:
-    neither matters).
+    neither matters); rows_read: training rows that all epochs read together, so few rows have more epochs, from
+    `FEWEST_EPOCHS` to `MOST_EPOCHS` (None: the model's own epochs).
     """
 
     task: str
@@ -76,6 +79,13 @@ class Row:
     gpu: bool = False
     in_memory: bool = False
     max_words: int | None = None
+    rows_read: int | None = None
+
+    def epochs(self, rows: int) -> int | None:
+        """Return the epochs for so many training rows; None: those of the model."""
+        if self.rows_read is None:
+            return None
+        return min(MOST_EPOCHS, max(FEWEST_EPOCHS, -(-self.rows_read // max(1, rows))))
 
     def holds(self, facts: Facts, machine: Machine) -> bool:
         """Return whether all conditions hold."""
@@ -119,14 +129,19 @@ TABLE: tuple[Row, ...] = (
         in_memory=True,
         max_words=MAX_WORDS,
     ),
-    Row(
-        LABELLED,
-        "tiny",
-        "with 400 rows a class and more, a small encoder on a linear model was above n-grams on generated reports",
-        base="linear",
-        min_rows_per_class=300,
-        in_memory=True,
-        max_words=MAX_WORDS,
+    *(
+        Row(
+            LABELLED,
+            "tiny_attention",
+            f"with {rows} rows a class, a small encoder on a linear model was above n-grams on generated reports",
+            language,
+            base="linear",
+            min_rows_per_class=rows,
+            in_memory=True,
+            max_words=MAX_WORDS,
+            rows_read=50_000,
+        )
+        for rows, language in ((80, "es"), (200, None))
     ),
     Row(
         LABELLED,
@@ -155,11 +170,12 @@ TABLE: tuple[Row, ...] = (
 
 @dataclass(frozen=True)
 class Choice:
-    """A choice of `conf/model` and of `model.base`, and why, in one line."""
+    """A choice of `conf/model`, of `model.base` and of `model.epochs` (None: the model's own), and why, in one line."""
 
     model: str
     reason: str
     base: str | None = None
+    epochs: int | None = None
 
     @property
     def title(self) -> str:
@@ -174,7 +190,7 @@ def choose(facts: Facts, machine: Machine, table: Collection[Row] = TABLE) -> Ch
     'ngram with model.base=linear'
     """
     row = next(row for row in table if row.holds(facts, machine))
-    return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}", row.base)
+    return Choice(row.model, f"{listed(list(_seen(facts)))}: {row.evidence}", row.base, row.epochs(facts.rows))
 
 
 def _seen(facts: Facts) -> list[str]:
