@@ -1,7 +1,8 @@
 """A Hydra application whose jobs stand in for training: any launcher can carry them into any process.
 
 Report n is 100 times the learning rate plus n/100. LAB_FAULTS ({"1": "kill"}) says what befalls which trial;
-`together` waits until studies in the folders a and b have both begun a trial. The number of epochs done is kept as
+`together` waits until studies in the folders a and b have both begun a trial, `joined` does so after an epoch and is
+slow. The number of epochs done is kept as
 last.ckpt, so an interrupted trial resumes after them.
 """
 
@@ -26,6 +27,11 @@ def one_job(config: DictConfig) -> float | None:
     return run_launched(config, trial)
 
 
+def wait_for_both() -> None:
+    while not all(list(Path(folder).glob("*/starts.txt")) for folder in ("a", "b")):
+        time.sleep(0.02)
+
+
 def trial(config: DictConfig) -> float:
     from lab.core.errors import RunError
     from lab.core.record.run_folder import RunFolder
@@ -41,12 +47,14 @@ def trial(config: DictConfig) -> float:
     run.last.parent.mkdir(exist_ok=True)
     with (run.path / "starts.txt").open("a") as file:
         file.write("start\n")
-    while fault == "together" and not all(list(Path(other).glob("*/starts.txt")) for other in ("a", "b")):
-        time.sleep(0.02)
+    if fault == "together":
+        wait_for_both()
     value, status, reason = 0.0, "completed", "all epochs done"
     try:
         for epoch in range(begun, config.trainer.max_epochs):
-            time.sleep(0.3 if fault == "slow" else 0.01)
+            time.sleep(0.3 if fault in ("slow", "joined") else 0.01)
+            if fault == "joined" and epoch == 1:
+                wait_for_both()
             if fault in ("SIGUSR1", "SIGUSR2", "SIGTERM") and epoch == 2 and begun == 0:
                 signal.raise_signal(getattr(signal, fault))
             if fault == "lost node" and epoch == 2 and begun == 0:  # SLURM starts the jobs of a lost node again

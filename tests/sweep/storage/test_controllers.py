@@ -129,7 +129,7 @@ def test_others_run_the_trial_of_a_killed_controller(kind: str, request: pytest.
 def test_a_command_with_a_launcher_keeps_its_trial_as_long_as_it_lives() -> None:
     """Its loop waits for the whole batch, which is longer here than the silence that others bear."""
     words = ("hydra/launcher=basic", "trainer.max_epochs=20")
-    first = begin("a", 2, silent_s=2, words=words, t0="slow")
+    first = begin("a", 2, silent_s=2, words=words, t0="joined")
     until_first_epoch(first, "a")
     second = begin("b", 2, silent_s=2, words=words)
     assert "is silent" not in ended(second) + ended(first)
