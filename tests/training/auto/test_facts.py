@@ -1,5 +1,7 @@
 """The facts of real configs: rows, classes, language, task, and what is on this machine."""
 
+from pathlib import Path
+
 import pytest
 
 import lab
@@ -18,6 +20,16 @@ def test_texts() -> None:
     assert (facts.task, facts.rows, facts.classes, facts.language, facts.timed) == (LABELLED, 800, 15, "es", False)
     assert 0 < facts.rare_share < 1
     assert (facts.in_windows, 5 * 800 < facts.words < 50 * 800) == (False, True)
+
+
+def test_rows_without_a_label_of_the_head_with_most_classes_do_not_count(tmp_path: Path) -> None:
+    rows = [f"motor {n} falla,{'abcd'[n % 4]},{'xyzuv'[n % 5] if n % 3 == 0 else ''}" for n in range(300)]
+    (tmp_path / "avisos.csv").write_text("\n".join(["texto,modo,causa", *rows]))
+    words = ["data=csv", f"data.path={tmp_path / 'avisos.csv'}", "data.text=[texto]", "data.labels=[modo,causa]"]
+    facts = facts_of(lab.compose(words))
+    assert facts.classes == 5
+    assert facts.labelled is not None
+    assert facts.rows / 4 < facts.labelled < facts.rows / 2
 
 
 def test_questions() -> None:

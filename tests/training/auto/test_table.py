@@ -71,6 +71,7 @@ def test_many_rows_a_class_train_a_small_encoder() -> None:
     assert choose(replace(other, words=MAX_WORDS + 1), NOTHING).model == "ngram"
     assert choose(replace(other, held_out=False), NOTHING).model == "linear"
     assert choose(replace(other, streamed=True), NOTHING).model == "ngram"
+    assert choose(replace(other, labelled=4799), NOTHING).model == "ngram"
     spanish = replace(other, language="es", rows=1920)
     assert choose(spanish, NOTHING).title == "tiny_attention with model.base=linear"
     assert choose(replace(spanish, rows=1919), NOTHING).model == "ngram"

@@ -51,13 +51,19 @@ def facts_of(config: Config) -> Facts:
         streamed=streamed,
         words=sum(len(text.split()) for text in sample) * num_texts // len(sample),
         in_windows=data.max_windows > 1,
+        labelled=sum(most_classes(corpus.heads).counts),
     )
 
 
 def classes_of(heads: Sequence[HeadSpec]) -> tuple[int, float]:
     """Return the number of classes of the head with most of them, and the share of these that is rare."""
-    head = max(heads, key=lambda head: head.num_classes)
+    head = most_classes(heads)
     return head.num_classes, sum(count < RARE for count in head.counts) / max(1, head.num_classes)
+
+
+def most_classes(heads: Sequence[HeadSpec]) -> HeadSpec:
+    """Return the head with most classes, the first of equal ones."""
+    return max(heads, key=lambda head: head.num_classes)
 
 
 def machine_of(config: Config) -> Machine:

@@ -27,7 +27,8 @@ class Facts:
     these with fewer than `RARE` rows; language: code of the texts', None: not known; timed: windows of a table with
     times, not cases of an archive; feature_gib: size of MiniRocket's features of all training windows; held_out:
     whether no validation row is trained on, which a simple model below a network needs; streamed: rows stay on disk;
-    words: of the texts of all splits; in_windows: whether a long text is read in several windows.
+    words: of the texts of all splits; in_windows: whether a long text is read in several windows; labelled: rows of
+    train with a label of the head with most classes, None: all.
     """
 
     task: str
@@ -41,6 +42,7 @@ class Facts:
     streamed: bool = False
     words: int = 0
     in_windows: bool = False
+    labelled: int | None = None
 
 
 @dataclass(frozen=True)
@@ -58,9 +60,9 @@ class Row:
 
     base: the simple model that it starts from (`model.base`), only where validation rows are held out; weights: whether
     the model's weights must be here; gpu: whether it needs one; timed: None: either; in_memory: whether it needs all
-    rows in memory; min_rows_per_class: training rows of a class, on average over the head with most classes; max_words:
-    most words of all texts for a model that keeps one vector of each text, which therefore has one window (None:
-    neither matters); rows_read: training rows that all epochs read together, so few rows have more epochs, from
+    rows in memory; min_rows_per_class: labelled training rows of a class, on average over the head with most classes;
+    max_words: most words of all texts for a model that keeps one vector of each text, which therefore has one window
+    (None: neither matters); rows_read: training rows that all epochs read together, so few rows have more epochs, from
     `FEWEST_EPOCHS` to `MOST_EPOCHS` (None: the model's own epochs).
     """
 
@@ -89,13 +91,14 @@ class Row:
 
     def holds(self, facts: Facts, machine: Machine) -> bool:
         """Return whether all conditions hold."""
+        labelled = facts.rows if facts.labelled is None else facts.labelled
         return (
             self.task == facts.task
             and self.language in (None, facts.language)
             and self.min_rows <= facts.rows
             and (self.max_rows is None or facts.rows <= self.max_rows)
             and facts.classes >= self.min_classes
-            and facts.rows >= self.min_rows_per_class * max(1, facts.classes)
+            and labelled >= self.min_rows_per_class * max(1, facts.classes)
             and (self.max_feature_gib is None or facts.feature_gib <= self.max_feature_gib)
             and self.timed in (None, facts.timed)
             and (self.base is None or facts.held_out)
