@@ -2,8 +2,7 @@
 
 Report n is 100 times the learning rate plus n/100. LAB_FAULTS ({"1": "kill"}) says what befalls which trial;
 `together` waits until studies in the folders a and b have both begun a trial, `joined` does so after an epoch and is
-slow. The number of epochs done is kept as
-last.ckpt, so an interrupted trial resumes after them.
+slow. The number of epochs done is kept as last.ckpt, so an interrupted trial resumes after them.
 """
 
 import json

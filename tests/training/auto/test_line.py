@@ -17,6 +17,8 @@ def test_the_model_takes_the_place_of_auto() -> None:
     assert with_choice(ARGV, Choice("ngram", '12 rows: few, (and "rare")')) == [*line, reason]
     choice = Choice("ngram", '12 rows: few, (and "rare")', "linear")
     assert with_choice(ARGV, choice) == [*line, "model.base=linear", reason]
+    choice = Choice("ngram", '12 rows: few, (and "rare")', "linear", 20)
+    assert with_choice(ARGV, choice) == [*line, "model.base=linear", "model.epochs=20", reason]
 
 
 def test_one_job_has_the_first_value_of_each_list() -> None:

@@ -86,10 +86,11 @@ def test_the_model_to_name_for_series_reads_series() -> None:
 def test_a_study_keeps_the_model_that_it_began_with(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(request, "_read", lambda *_: pytest.fail("reads the data again"))
     Path("multirun/text").mkdir(parents=True)
-    saved = "model: {name: tiny, base: linear}\nmodel_reason: as it was\n"
+    saved = "model: {name: tiny, base: linear, epochs: 20}\nmodel_reason: as it was\n"
     write_whole(Path("multirun/text/multirun.yaml"), lambda aside: aside.write_text(saved))
     argv = request.chosen(["train.py", "-m", "sweep=text", "model=auto"], CONF)
-    assert argv == ["train.py", "-m", "sweep=text", "model=tiny", "model.base=linear", 'model_reason="as it was"']
+    choice = ["model=tiny", "model.base=linear", "model.epochs=20", 'model_reason="as it was"']
+    assert argv == ["train.py", "-m", "sweep=text", *choice]
 
 
 @pytest.mark.slow  # starts a process that imports torch
