@@ -34,6 +34,7 @@ MODELS: Mapping[str, Mapping[str, Sequence[str]]] = {
         "tiny on linear": ["model=tiny", "model.base=linear"],
         "minilm on linear": ["model=minilm", "model.base=linear"],
         "minilm_frozen on linear": ["model=minilm_frozen", "model.base=linear"],
+        "tiny_attention on linear": ["model=tiny_attention", "model.base=linear"],
         "auto": ["model=auto"],
     },
     "series": {
