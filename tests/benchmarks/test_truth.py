@@ -1,6 +1,7 @@
 """The benchmark of truth: cells are run once, scores of a split stay apart, a set says who wins in one sentence."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import pytest
 
 from benchmarks.truth import reports
 from benchmarks.truth.__main__ import opened
+from benchmarks.truth.aims import aims
+from benchmarks.truth.aims import table as aims_table
 from benchmarks.truth.cells import (
     BAYES,
     CHECK,
@@ -28,6 +31,7 @@ from benchmarks.truth.summary import defaults, overview, standing, summary
 from benchmarks.truth.table import BASELINE, CHECKED, MODEL, markdown, rows_of, sentence
 
 DATA = DataSet("toy", "texts", "f1_macro", lambda folder, places: [])
+CLOSE = replace(DATA, name="close")
 
 
 def line(model: str, seed: int, val: float, linear: float = 0.5) -> dict[str, Any]:
@@ -102,6 +106,29 @@ def test_the_overview_has_a_line_a_set_with_what_auto_chose() -> None:
     text = overview([DATA], [chosen, line("linear", 1, 0.5)], "val")
     assert "| toy | macro-F1 | linear | 0.500 | auto: ngram with model.base=linear | 0.600 | 1 | above |" in text
     assert "a network on one in 100%" in summary([DATA], [chosen, line("linear", 1, 0.5)], "val")
+
+
+def test_an_aim_counts_the_sets_that_meet_it_and_names_the_others() -> None:
+    close = line("auto", 1, 0.505) | {"data": "close"}
+    found = {aim.words.split(":")[0]: aim for aim in aims([DATA, CLOSE], [line("auto", 1, 0.6), close], "val")}
+    assert (found["texts"].met, found["texts"].num_sets, found["texts"].missed) == (1, 2, ("close (+0.005)",))
+    assert not found["texts"].holds
+    assert "| 1 | 2 | no | close (+0.005) |" in aims_table(list(found.values()))
+    below = line("auto", 1, 0.6) | {"baseline_comparison": {"overall": {"verdict": "below"}}}
+    macro_f1 = aims([DATA], [below], "test")[0]
+    assert "significantly" in macro_f1.words
+    assert macro_f1.missed == ("toy (below)",)
+
+
+def test_an_aim_of_two_classes_is_in_auc_and_of_more_in_mcc() -> None:
+    data = DataSet("toy", "series", "mcc", lambda folder, places: [])
+    run = line("auto", 1, 0.6) | {"metrics": {"val": {"mcc": 0.1, "accuracy": 0.5, "auc": 0.8}}}
+    run["baselines"] = {"persistence": {"val": {"mcc": 0.4, "auc": 0.7}}, "ridge": {"val": {"mcc": 0.9, "auc": 0.9}}}
+    aim = next(aim for aim in aims([data], [run], "val") if "above" in aim.words)
+    assert aim.holds
+    assert not aim.missed
+    run["metrics"]["val"].pop("auc")
+    assert next(aim for aim in aims([data], [run], "val") if "above" in aim.words).missed == ("toy (MCC -0.300)",)
 
 
 def test_a_baseline_shows_its_calibration_where_the_record_has_it() -> None:

@@ -273,6 +273,8 @@ model=ngram model.char_ngrams=[1,1000000]
 model=ngram callbacks.freeze.layers=1
 model=tiny data=qa_demo model.base=linear
 model=tiny model.base=tree
+model=tiny model.base_dropout=0.5
+model=tiny_attention data=qa_demo
 model=ngram model.base=linear data.split.refit=true
 model=minirocket data=rainfall model.base=linear
 peft=lora model.base=linear peft.merge=true

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lab.config.rules.rule import Found, Rule
+from lab.config.rules.tasks import NO_BASE
 from lab.config.schema.text_data import SHUFFLE_BUFFER
 from lab.core.errors import Mistake, listed
 from lab.core.hydra_quoting import quoted
@@ -157,7 +158,7 @@ RULES: tuple[Rule, ...] = (
     ((STREAMING, "model.kind"), _streamed_model),
     ((STREAMING, "data.shuffle_buffer"), _buffer),
     ((STREAMING, "data.encoding"), _streamed_encoding),
-    _needs_all_rows("model.base", None, "needs predictions for all training rows", "model.base=null"),
+    _needs_all_rows("model.base", None, "needs predictions for all training rows", NO_BASE),
     _needs_all_rows("cache.hidden_states", False, "keeps states of all training rows", "cache.hidden_states=false"),
     _needs_all_rows("data.max_tokens", None, "needs the lengths of all rows", "data.max_tokens=null"),
     _needs_all_rows("data.max_rows.train", None, "draws from all rows", "trainer.limit_train_batches=0.1"),

@@ -9,7 +9,7 @@ from typing import Any
 
 from lab.config.rules.rule import Found, Rule
 from lab.config.rules.sizes import stated_sizes
-from lab.config.rules.tasks import GIVES, QUESTIONS
+from lab.config.rules.tasks import GIVES, NO_BASE, QUESTIONS
 from lab.core.errors import Mistake, listed
 from lab.core.hydra_quoting import quoted
 
@@ -174,7 +174,7 @@ def _answer_head(head: str, data: str) -> Found:
 def _head_on_base(head: str, base: str | None) -> Found:
     if head == "transformers" and base is not None:
         problem = "transformers' head cannot start from the logits of a simple model"
-        yield Mistake("model.base", problem, "model.base=null, or model.head=linear", base)
+        yield Mistake("model.base", problem, f"{NO_BASE}, or model.head=linear", base)
 
 
 RULES: tuple[Rule, ...] = (

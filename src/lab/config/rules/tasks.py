@@ -61,24 +61,31 @@ def _own_metrics(model: str, extra: Mapping[str, Any] | None) -> Found:
         yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
 
 
-KEY, NONE = "model.base", "model.base=null"
+KEY, NO_BASE = "model.base", "model.base=null model.base_dropout=0"
+"""Its key, and a run without it."""
 
 
 def _base_of_questions(base: str | None, data_kind: str) -> Found:
     if base is not None and GIVES[data_kind] == QUESTIONS:
         problem = "is a simple model of label columns or windows; questions have none"
-        yield Mistake(KEY, problem, NONE, base)
+        yield Mistake(KEY, problem, NO_BASE, base)
 
 
 def _base_of_pretraining(base: str | None, pretrain: bool) -> Found:
     if base is not None and pretrain:
-        yield Mistake(KEY, "predicts classes; model.pretrain=true predicts the next patch", NONE, base)
+        yield Mistake(KEY, "predicts classes; model.pretrain=true predicts the next patch", NO_BASE, base)
+
+
+def _left_out(base: str | None, share: float) -> Found:
+    if base is None and share > 0:
+        problem = "leaves out the logits of a simple model in training, and model.base=null has none"
+        yield Mistake("model.base_dropout", problem, f"{KEY}=linear, or model.base_dropout=0", share)
 
 
 def _closed_form(base: str | None, kind: str, head: str) -> Found:
     if base is not None and kind == "minirocket" and head == "ridge":
         problem = "needs a network that is trained by its loss; a ridge is solved for the labels themselves"
-        yield Mistake(KEY, problem, f"model.head=logistic, or {NONE}", base)
+        yield Mistake(KEY, problem, f"model.head=logistic, or {NO_BASE}", base)
 
 
 def _seen_rows(base: str | None, train_on_val: bool, refit: bool) -> Found:
@@ -86,13 +93,13 @@ def _seen_rows(base: str | None, train_on_val: bool, refit: bool) -> Found:
         if base is not None and is_set:
             key = f"data.split.{name}"
             problem = "trains on validation rows, which choose and calibrate the simple model of model.base"
-            yield Mistake(key, problem, f"{key}=false, or {NONE}", True)
+            yield Mistake(key, problem, f"{key}=false, or {NO_BASE}", True)
 
 
 def _merged(base: str | None, merge: bool) -> Found:
     if base is not None and merge:
         problem = "writes the network alone, and the logits of the run are those of model.base plus the network's"
-        yield Mistake("peft.merge", problem, f"peft.merge=false, or {NONE}", True)
+        yield Mistake("peft.merge", problem, f"peft.merge=false, or {NO_BASE}", True)
 
 
 RULES: tuple[Rule, ...] = (
@@ -104,5 +111,6 @@ RULES: tuple[Rule, ...] = (
     ((KEY, "model.pretrain"), _base_of_pretraining),
     ((KEY, "model.kind", "model.head"), _closed_form),
     ((KEY, "peft.merge"), _merged),
+    ((KEY, "model.base_dropout"), _left_out),
     ((KEY, "data.split.train_on_val", "data.split.refit"), _seen_rows),
 )
