@@ -7,8 +7,12 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+from pandas import read_csv
+
+from benchmarks.truth import reports
+from benchmarks.truth.reports import TEST_ROWS
 from benchmarks.truth.sets import SETS
-from benchmarks.truth.techniques import DATA, FOLDS, MODELS, PLAIN, TECHNIQUES, cells, finished, table
+from benchmarks.truth.techniques import DATA, FOLDS, MODELS, PLAIN, TECHNIQUES, _mislabelled, cells, finished, table
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,7 +33,19 @@ def test_a_technique_is_compared_with_the_same_seeds_without_it() -> None:
 def test_every_technique_names_models_that_there_are_and_every_set_has_files() -> None:
     models = {name for each in MODELS.values() for name in each}
     assert all(set(technique.models or ()) <= models for technique in TECHNIQUES.values())
-    assert {data.source for data in DATA} - {None} <= {data.name for data in SETS}
+    assert {data.source for data in DATA if isinstance(data.source, str)} <= {data.name for data in SETS}
+
+
+def test_reports_with_wrong_labels_are_validated_on_rows_without_any(tmp_path: Path) -> None:
+    words = dict(word.split("=", 1) for word in _mislabelled(30, tmp_path, {}))
+    train, val = (read_csv(words[f"data.{split}"], keep_default_na=False) for split in ("train", "val"))
+    assert (len(train), len(val)) == (1200, TEST_ROWS + 150)
+    clean = dict(word.split("=", 1) for word in reports.prepare(1500, 0, tmp_path, {}, 1))
+    right = read_csv(clean["data.train"], keep_default_na=False)
+    assert (train["text"] == right["text"]).all()
+    wrong = (train["modo"] != right["modo"]).mean()
+    assert 0.2 < wrong < 0.3  # a drawn label is the right one by chance, and a missing one stays missing
+    assert read_csv(clean["data.test"], keep_default_na=False)["modo"].equals(val["modo"])
 
 
 def test_cells_of_a_set_with_folds_have_a_fold_for_each_seed(tmp_path: Path) -> None:
@@ -37,7 +53,9 @@ def test_cells_of_a_set_with_folds_have_a_fold_for_each_seed(tmp_path: Path) -> 
     options = Namespace(only=[PLAIN, "attention pooling"], sets=["FaQuAD", "reports"], models=["ngram"], seeds=[7],
                         data={"faquad": tmp_path}, prepared=tmp_path)  # fmt: skip
     made = dict(cells(options))
-    reports = [(name, "ngram", PLAIN, 7) for name in ("reports", "reports, many", "reports, 200 a class")]
+    reports = [(name, "ngram", PLAIN, 7) for name in (
+            "reports", "reports, many", "reports, 10 % wrong", "reports, 30 % wrong", "reports, 200 a class"
+        )]  # fmt: skip
     assert list(made) == [reports[0], *(("FaQuAD", "ngram", PLAIN, n + 1) for n in range(FOLDS)), *reports[1:]]
     assert "data.split.fold=0" in made["FaQuAD", "ngram", PLAIN, 1]
     assert "seed=7" in made["reports", "ngram", PLAIN, 7]

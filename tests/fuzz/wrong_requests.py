@@ -274,6 +274,8 @@ model=ngram callbacks.freeze.layers=1
 model=tiny data=qa_demo model.base=linear
 model=tiny model.base=tree
 model=tiny model.base_dropout=0.5
+model=ngram model.confidence_weighting=1
+model=ngram model.base=linear model.confidence_weighting=-1
 model=tiny_attention data=qa_demo
 model=ngram model.base=linear data.split.refit=true
 model=minirocket data=rainfall model.base=linear

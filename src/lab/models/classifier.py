@@ -17,7 +17,7 @@ from lab.config.schema import AnyLoss
 from lab.core.batches import HeadSpec
 from lab.models.extra_metrics import ExtraMetrics, Nodes
 from lab.models.gathering import num_counted, of_all_processes
-from lab.models.losses import HeadLosses
+from lab.models.losses import HeadLosses, confidence_weights
 from lab.models.metrics import (
     MATRIX_CLASSES,
     EpochMetric,
@@ -170,6 +170,10 @@ class Classifier(TaskModule):
         """The simple model whose logits the network's are added to."""
         self.base_dropout = 0.0
         """Share of the training rows whose logits are the network's alone."""
+        self.confidence_weighting = 0.0
+        """Power of the weights of training rows, by how probable their labels are to the base."""
+        self.usual_confidence: dict[str, Tensor] = {}
+        """The mean self-confidence (K,) of the classes of each head, over the training rows."""
         self.losses = HeadLosses(heads, loss)
         self.metrics = {split: self.new_metric(split) for split in ("train", "val", "test")}
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
@@ -200,6 +204,15 @@ class Classifier(TaskModule):
         if self.training and self.base_dropout:
             weight = BASE_WEIGHT * (torch.rand(len(logits[0]), 1, device=logits[0].device) >= self.base_dropout)
         return [own + weight * batch.base[head.name] for own, head in zip(logits, self.head_specs, strict=True)]
+
+    def _row_weights(self, batch: LabelledBatch, head: str) -> Tensor | None:
+        """Weights (B,) of the rows in training by `confidence_weighting`, None: all the same."""
+        if not self.training or not self.confidence_weighting:
+            return None
+        assert batch.base is not None, "the batch has no logits of the model's base"
+        labels = batch.labels[head]
+        usual = self.usual_confidence[head] = self.usual_confidence[head].to(labels.device)
+        return confidence_weights(batch.base[head], labels, usual, self.confidence_weighting)
 
     def loss(self, batch: LabelledBatch) -> Tensor:
         return self.loss_of(batch, self(batch), None)
@@ -247,7 +260,8 @@ class Classifier(TaskModule):
         losses, shares = [], []
         for index, head in enumerate(self.head_specs):
             labels = batch.labels[head.name]
-            summed, weight = self.losses.of_head(index, logits[index], labels, adjusted=self.training)
+            rows = self._row_weights(batch, head.name)
+            summed, weight = self.losses.of_head(index, logits[index], labels, self.training, rows)
             window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
             losses.append(summed / window)
             shares.append(weight / window)

@@ -36,18 +36,47 @@ def log_shares(counts: Sequence[int]) -> Tensor:
     return (filled / filled.sum()).log()
 
 
+def self_confidence(logits: Tensor, labels: Tensor) -> Tensor:
+    """The probability (B,) of each row's label, 1 where it is `MISSING`; logits (B, K) of a model that did not see the
+    rows. The term is that of confident learning (arXiv 1911.00068)."""
+    known = labels != MISSING
+    own = logits.float().log_softmax(1).gather(1, torch.where(known, labels, 0)[:, None])[:, 0].exp()
+    return torch.where(known, own, 1.0)
+
+
+def mean_self_confidence(logits: Tensor, labels: Tensor) -> Tensor:
+    """The mean self-confidence (K,) of the rows with each label, 1 for a class without rows: the thresholds of
+    confident learning. Shapes as in `self_confidence`."""
+    num_classes, known = logits.shape[1], labels != MISSING
+    sums = torch.zeros(num_classes).index_add(0, labels[known], self_confidence(logits, labels)[known])
+    counts = torch.bincount(labels[known], minlength=num_classes)
+    return torch.where(counts > 0, sums / counts.clamp(min=1), 1.0).clamp(min=1e-12)
+
+
+def confidence_weights(logits: Tensor, labels: Tensor, usual: Tensor, power: float) -> Tensor:
+    """Weights (B,) in [0, 1] of rows in the loss: the self-confidence of each label divided by what is `usual` (K,) for
+    its class, at most 1, to a power. A label that confident learning would doubt counts less."""
+    return (self_confidence(logits, labels) / usual[torch.where(labels == MISSING, 0, labels)]).clamp(max=1) ** power
+
+
 def head_loss(
-    logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, gamma: float = 0.0
+    logits: Tensor,
+    labels: Tensor,
+    weights: Tensor,
+    smoothing: float,
+    gamma: float = 0.0,
+    row_weights: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Summed loss of the labelled rows and the sum of their class weights, both scalars.
 
     logits (B, K); labels (B,), `MISSING` if unknown; weights (K,). Label smoothing: arXiv 1512.00567. gamma > 0: focal
     loss (arXiv 1708.02002), the cross-entropy of a row times (1 - p of its class)^gamma. The paper's alpha is the
-    class weight, and the returned weight is the same as for cross-entropy.
+    class weight, and the returned weight is the same as for cross-entropy. row_weights (B,): factors of the rows'
+    losses, which the returned weight leaves out, too.
     """
     logits = logits if logits.dtype == torch.double else logits.float()
     weights = weights.to(logits.dtype)
-    reduction = "none" if gamma else "sum"
+    reduction = "none" if gamma or row_weights is not None else "sum"
     summed = functional.cross_entropy(
         logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=reduction
     )
@@ -56,7 +85,8 @@ def head_loss(
     if gamma:
         # log(1 - p) comes from the logits of the other classes: 1 - p itself can round to 0 and then has no gradient
         others = logits.scatter(1, classes[:, None], -torch.inf).logsumexp(1)
-        summed = (torch.exp(gamma * (others - logits.logsumexp(1))) * summed).sum()
+        summed = torch.exp(gamma * (others - logits.logsumexp(1))) * summed
+    summed = (summed if row_weights is None else summed * row_weights.to(summed.dtype)).sum()
     return summed, (weights[classes] * known).sum()
 
 
@@ -100,7 +130,9 @@ class HeadLosses(nn.Module):
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
 
-    def of_head(self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False) -> tuple[Tensor, Tensor]:
+    def of_head(
+        self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False, row_weights: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
         """`head_loss` with this head's class weights, smoothing and gamma, or the same sums of a custom loss.
 
         adjusted: of training, for which the logits are adjusted by `logit_adjustment` (arXiv 2007.07314, formula 10);
@@ -112,8 +144,9 @@ class HeadLosses(nn.Module):
         if self.custom is not None:
             logits = logits if logits.dtype == torch.double else logits.float()
             losses = self.custom[index](logits, torch.where(labels == MISSING, 0, labels))
+            losses = losses if row_weights is None else losses * row_weights.to(losses.dtype)
             return weighted_rows(losses, labels, self.of_class(index))
-        return head_loss(logits, labels, self.of_class(index), self.smoothing, self.gamma)
+        return head_loss(logits, labels, self.of_class(index), self.smoothing, self.gamma, row_weights)
 
     def window_weight(self, index: int, counts: Tensor) -> Tensor:
         """Weight of all labels of an accumulation window, from its counts (K,)."""

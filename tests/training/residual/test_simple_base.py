@@ -26,12 +26,12 @@ QUICK = ["model.base=linear", "logger=csv", "callbacks.curves.png=false", "train
 TEXTS = [*QUICK, "data.num_rows=200", "data.batch_size=16"]
 TINY = [*TEXTS, "model.architecture.hidden_size=32", "model.architecture.intermediate_size=64",
         "model.vocabulary_size=500"]  # fmt: skip
-NGRAM = [*TEXTS, "model=ngram", "model.buckets=512", "model.dimension=8"]
+NGRAM = [*TEXTS, "model=ngram", "model.confidence_weighting=2", "model.buckets=512", "model.dimension=8"]
 LORA = [*TINY, "peft=lora", "peft.r=2"]
 CACHED = [*TINY, "cache.hidden_states=true", "callbacks.freeze.layers=1"]
 NET = [*QUICK, "data=rainfall", "model=inception_time", "model.filters=4", "model.depth=1", "data.hours=500",
        "data.stations=2", "data.window=24", "data.batch_size=64", "model.ensemble=2",
-       "model.base_dropout=0.3"]  # fmt: skip
+       "model.base_dropout=0.3", "model.confidence_weighting=1"]  # fmt: skip
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,9 @@ class ConstantBase(SimpleBase[Any, Any]):
 
     def out_of_fold(self, model: Any, data: Any) -> dict[str, Any]:
         return {"head": np.full((3, 2), 10 * model.value, np.float32)}
+
+    def labels(self, data: Any) -> dict[str, Any]:
+        return {"head": np.zeros(3, np.int64)}
 
     def logits(self, model: Any, data: Any, split: str) -> dict[str, Any]:
         return {"head": np.full((3, 2), model.value, np.float32)}

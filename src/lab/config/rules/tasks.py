@@ -61,7 +61,7 @@ def _own_metrics(model: str, extra: Mapping[str, Any] | None) -> Found:
         yield Mistake("metrics.extra", problem, "metrics.extra=null", list(extra))
 
 
-KEY, NO_BASE = "model.base", "model.base=null model.base_dropout=0"
+KEY, NO_BASE = "model.base", "model.base=null model.base_dropout=0 model.confidence_weighting=0"
 """Its key, and a run without it."""
 
 
@@ -76,10 +76,14 @@ def _base_of_pretraining(base: str | None, pretrain: bool) -> Found:
         yield Mistake(KEY, "predicts classes; model.pretrain=true predicts the next patch", NO_BASE, base)
 
 
-def _left_out(base: str | None, share: float) -> Found:
-    if base is None and share > 0:
-        problem = "leaves out the logits of a simple model in training, and model.base=null has none"
-        yield Mistake("model.base_dropout", problem, f"{KEY}=linear, or model.base_dropout=0", share)
+def _without_base(base: str | None, dropout: float, weighting: float) -> Found:
+    for name, value, problem in (
+        ("base_dropout", dropout, "leaves out the logits of a simple model in training"),
+        ("confidence_weighting", weighting, "weights rows by the probabilities of a simple model"),
+    ):
+        if base is None and value > 0:
+            yield Mistake(f"model.{name}", f"{problem}, and model.base=null has none",
+                          f"{KEY}=linear, or model.{name}=0", value)  # fmt: skip
 
 
 def _closed_form(base: str | None, kind: str, head: str) -> Found:
@@ -111,6 +115,6 @@ RULES: tuple[Rule, ...] = (
     ((KEY, "model.pretrain"), _base_of_pretraining),
     ((KEY, "model.kind", "model.head"), _closed_form),
     ((KEY, "peft.merge"), _merged),
-    ((KEY, "model.base_dropout"), _left_out),
+    ((KEY, "model.base_dropout", "model.confidence_weighting"), _without_base),
     ((KEY, "data.split.train_on_val", "data.split.refit"), _seen_rows),
 )

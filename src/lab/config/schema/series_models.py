@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lab.config.schema.node import Layers, Node, Number, Share, Width
+from lab.config.schema.node import Layers, Node, NonNegativeFloat, Number, Share, Width
 from lab.config.schema.text_models import Model, Penalty
 
 
@@ -24,7 +24,11 @@ class SeriesNet(Model):
     logistic regression on the last values of the window; null: none."""
     base_dropout: Share = 0.0
     """Share of the training windows, drawn again for each batch, whose logits are the network's alone, so that it
-    learns more than what the simple model leaves. Acts with `base` only."""
+    learns more than what the simple model leaves. Needs `base`."""
+    confidence_weighting: NonNegativeFloat = 0.0
+    """Power of the weights of training windows in the loss. 0: every label counts the same; 1: a label counts as its
+    probability under the simple model fitted without its fold, divided by the mean of its class, at most 1, so that
+    doubtful labels count less. Needs `base`."""
 
 
 class TimerXL(SeriesNet):

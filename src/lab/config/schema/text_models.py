@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lab.config.schema.node import Node, NonNegativeInt, Number, PositiveInt, Rate, Share, Width
+from lab.config.schema.node import Node, NonNegativeFloat, NonNegativeInt, Number, PositiveInt, Rate, Share, Width
 from lab.core.registry import POOLINGS
 
 POOLING_KINDS = ("cls", "mean", "max", "attention")
@@ -39,7 +39,22 @@ class Model(Node):
     """`loss.logit_adjustment` takes it from here."""
 
 
-class TextEncoderSettings(Model):
+class TextNetwork(Model):
+    """The keys of all networks for texts."""
+
+    base: Literal["linear"] | None = None
+    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
+    of n-grams with a linear head; null: none."""
+    base_dropout: Share = 0.0
+    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
+    more than what the simple model leaves. Needs `base`."""
+    confidence_weighting: NonNegativeFloat = 0.0
+    """Power of the weights of training rows in the loss. 0: every label counts the same; 1: a label counts as its
+    probability under the simple model fitted without its row, divided by the mean of its class, at most 1, so that
+    doubtful labels count less. Needs `base`."""
+
+
+class TextEncoderSettings(TextNetwork):
     """Base of the settings of a text encoder in a plug-in, which has fields and a `kind` of its own besides."""
 
     pooling: Annotated[str, AfterValidator(known_pooling)] = "mean"
@@ -52,15 +67,9 @@ class TextEncoderSettings(Model):
     """Fold case in the vocabulary (accents are kept)."""
     max_tokens: PositiveInt = 512
     """Longest input of the encoder in tokens."""
-    base: Literal["linear"] | None = None
-    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
-    of n-grams with a linear head; null: none."""
-    base_dropout: Share = 0.0
-    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
-    more than what the simple model leaves. Acts with `base` only."""
 
 
-class Encoder(Model):
+class Encoder(TextNetwork):
     """An encoder of the transformers library."""
 
     kind: Literal["encoder"]
@@ -93,19 +102,13 @@ class Encoder(Model):
     """Layers from the input up that keep their weights; `callbacks.freeze.layers` takes it from here."""
     cache_hidden_states: bool = False
     """Whether what the frozen layers compute is stored; `cache.hidden_states` takes it from here."""
-    base: Literal["linear"] | None = None
-    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
-    of n-grams with a linear head; null: none."""
-    base_dropout: Share = 0.0
-    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
-    more than what the simple model leaves. Acts with `base` only."""
 
 
 Length = Annotated[int, Field(gt=0, le=100), Number]
 Penalty = Annotated[float, Field(gt=0.0, allow_inf_nan=False)]
 
 
-class Ngram(Model):
+class Ngram(TextNetwork):
     """Hashed word and character n-grams."""
 
     kind: Literal["ngram"]
@@ -122,12 +125,6 @@ class Ngram(Model):
     """Share of a text's n-grams left out in training, drawn again for each batch."""
     dropout: Share
     """Dropout in front of the heads."""
-    base: Literal["linear"] | None = None
-    """A simple model whose logits the network's are added to, so that training starts from its scores: `linear`, TF-IDF
-    of n-grams with a linear head; null: none."""
-    base_dropout: Share = 0.0
-    """Share of the training rows, drawn again for each batch, whose logits are the network's alone, so that it learns
-    more than what the simple model leaves. Acts with `base` only."""
 
 
 class Linear(Model):

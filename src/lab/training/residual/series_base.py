@@ -7,6 +7,7 @@ Shapes: N windows, D features, K classes.
 """
 
 import logging
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -44,6 +45,9 @@ class SeriesBase(SimpleBase[SeriesDataModule, SeriesLinear]):
         groups = stretches(series.panel.times(cut.ends)) if series.has_times else np.arange(len(labels))
         near = _neighbours(series, labels) if series.has_times else None
         return {data.spec.heads[0].name: model.out_of_fold_logits(features, labels, groups, SEED, near)}
+
+    def labels(self, data: SeriesDataModule) -> Mapping[str, Labels]:
+        return {data.spec.heads[0].name: _labels(data, "train")}
 
     def logits(self, model: SeriesLinear, data: SeriesDataModule, split: str) -> LogitsByHead:
         return {data.spec.heads[0].name: model.scored(_features(data, split, model.num_lags))}

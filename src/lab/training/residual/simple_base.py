@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors.numpy import load_file, save_file
 
 from lab.config.schema import Cache
@@ -27,6 +28,7 @@ from lab.data.datamodule import DataModule
 from lab.models.classifier import Classifier
 from lab.models.linear.series import SeriesLinear
 from lab.models.linear.text import TextLinear
+from lab.models.losses import mean_self_confidence
 from lab.training.baselines import stored
 
 log = logging.getLogger(__name__)
@@ -57,6 +59,10 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
         """Per head (N, K): logits of the training rows, each from a model that was fitted without it."""
 
     @abstractmethod
+    def labels(self, data: DataT) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Per head (N,): labels of the training rows, in the order of `out_of_fold`."""
+
+    @abstractmethod
     def logits(self, model: ModelT, data: DataT, split: str) -> LogitsByHead:
         """Per head (N, K): logits of the rows of a split."""
 
@@ -80,6 +86,7 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             if split == "train":
                 assert entry is not None
                 rows.base = load_file(entry / OUT_OF_FOLD)
+                classifier.usual_confidence = _usual_confidence(rows.base, self.labels(data))
             else:
                 assert isinstance(classifier.base, self.model_type)
                 rows.base = self.logits(classifier.base, data, split)
@@ -122,6 +129,13 @@ def _stored(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object])
     except Taken as other:
         log.info("model.base: %s has not made it in %g s, so this run makes it, too", other, MOST_WAITED_S)
         return stored.entry(cache, key, fill, waits=False)
+
+
+def _usual_confidence(logits: LogitsByHead, labels: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, torch.Tensor]:
+    return {
+        head: mean_self_confidence(torch.from_numpy(each), torch.from_numpy(labels[head].astype(np.int64)))
+        for head, each in logits.items()
+    }
 
 
 def _digest(base: Path) -> str:

@@ -1,5 +1,10 @@
 """The simple model below a network of texts: TF-IDF of n-grams with a linear head per label (`TextLinear`)."""
 
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
 from lab.data.text.datamodule import TextDataModule
 from lab.models.linear.text import TextLinear
 from lab.training.residual.simple_base import SEED, LogitsByHead, SimpleBase
@@ -21,6 +26,9 @@ class TextBase(SimpleBase[TextDataModule, TextLinear]):
     def out_of_fold(self, model: TextLinear, data: TextDataModule) -> LogitsByHead:
         train = data.corpus.splits["train"]
         return model.out_of_fold_logits(train.texts.batches(BATCH), train.labels, SEED)
+
+    def labels(self, data: TextDataModule) -> Mapping[str, npt.NDArray[np.int64]]:
+        return data.corpus.splits["train"].labels
 
     def logits(self, model: TextLinear, data: TextDataModule, split: str) -> LogitsByHead:
         return model.logits(data.corpus.splits[split].texts.batches(BATCH))

@@ -43,7 +43,7 @@ from lab.training.evaluation.classification import (
     metric_names,
 )
 from lab.training.reference.texts import text_reference
-from lab.training.residual.request import base_dropout, has_base
+from lab.training.residual.request import has_base, set_training
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         self, config: Config, model: MultitaskTextClassifier, data: TextDataModule, folder: RunFolder, fresh: bool
     ) -> None:
         if has_base(config):
-            model.base_dropout = base_dropout(config)
+            set_training(model, config)
             _text_base().attach(model, data, folder, config.cache, fresh)
 
     def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
