@@ -57,6 +57,17 @@ def test_all_mistakes_are_reported_together(data_request: Request, avisos: Path,
     ]
 
 
+def test_of_several_files_the_remedy_keeps_those_that_are_there(
+    data_request: Request, avisos: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other.csv"
+    other.write_bytes(avisos.read_bytes())
+    paths = [str(avisos), str(tmp_path / "no.csv"), str(other), str(tmp_path / "none.csv")]
+    mistakes = source_mistakes(data_request("csv", path=paths, text=["texto"], labels=["modo"]), tmp_path / "cache")
+    assert [Path(str(mistake.value)).name for mistake in mistakes] == ["no.csv", "none.csv"]
+    assert {mistake.remedy for mistake in mistakes} == {f"'data.path=[{avisos},{other}]'"}
+
+
 def test_a_missing_column_lists_those_there_and_types_the_nearest(
     data_request: Request, avisos: Path, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 import codecs
 import logging
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lab.config.schema import Files
@@ -42,7 +43,9 @@ def read_files(
             try:
                 table = text_files.open_file(path.expanduser(), f"data.{key}", settings, cache)
             except RequestError as error:
-                mistakes += error.mistakes
+                there = [name for name in paths if Path(name).expanduser().is_file()]
+                remedy = quoted(f"data.{key}", there) if there and not path.expanduser().is_file() else None
+                mistakes += [replace(each, remedy=remedy or each.remedy) for each in error.mistakes]
                 continue
             mistakes += missing_columns(columns, table, path.name, data.delimiter)
             if unused := sorted(set(table.repeated) - set(columns.all)):
