@@ -59,3 +59,11 @@ def test_mean_of_a_long_text_in_bf16_keeps_fp32_accuracy() -> None:
     pooled = pool(hidden, torch.ones(1, 4096, dtype=torch.bool), "mean")
     assert pooled.dtype == torch.bfloat16
     assert pooled.item() == 2.0  # a sum in bf16 would be far too small
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+def test_attention_pooling_has_the_kind_of_number_of_its_weights(dtype: torch.dtype) -> None:
+    hidden, kept = torch.randn(2, 3, 4, dtype=dtype), torch.ones(2, 3, dtype=torch.bool)
+    assert AttentionPooling(4).to(dtype)(hidden, kept).dtype == dtype
+    with torch.autocast("cpu", torch.bfloat16):
+        assert AttentionPooling(4)(hidden.bfloat16(), kept).dtype == torch.float32

@@ -6,6 +6,7 @@ fp32, because bf16 autocast would lose the small terms of a long text. Shapes: B
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from lab.core.registry import POOLINGS
 
@@ -36,7 +37,9 @@ class TokenPooling(nn.Module):
 
 
 class AttentionPooling(nn.Module):
-    """hidden (B, L, D), kept (B, L) bool -> (B, Q, D) fp32: per query a mean weighted by a softmax over the tokens.
+    """hidden (B, L, D), kept (B, L) bool -> (B, Q, D): per query a mean weighted by a softmax over the tokens.
+
+    It is computed in fp32 at least, and has the kind of number of the weights.
 
     This is the per-label attention of arXiv 1802.05695. Before training it is the plain mean. A row without tokens
     gives zeros.
@@ -50,9 +53,10 @@ class AttentionPooling(nn.Module):
     def forward(self, hidden: Tensor, kept: Tensor) -> Tensor:
         mask = kept.unsqueeze(-1)
         with torch.autocast(hidden.device.type, enabled=False):
-            hidden = hidden.float()
-            weights = self.query(hidden).masked_fill(~mask, -1e9).softmax(1) * mask
-            return torch.einsum("blq,bld->bqd", weights, hidden)
+            hidden = hidden.to(torch.promote_types(hidden.dtype, torch.float32))
+            scores = functional.linear(hidden, self.query.weight.to(hidden.dtype), self.query.bias.to(hidden.dtype))
+            weights = scores.masked_fill(~mask, -1e9).softmax(1) * mask
+            return torch.einsum("blq,bld->bqd", weights, hidden).to(self.query.weight.dtype)
 
 
 def pool(hidden: Tensor, mask: Tensor, how: str) -> Tensor:
