@@ -25,7 +25,7 @@ from datetime import date
 from pathlib import Path
 
 from benchmarks.harness.table import RESULTS
-from benchmarks.truth.aims import aims
+from benchmarks.truth.aims import aims, table
 from benchmarks.truth.cells import BAYES, MODELS, QUICK, Cell, bayes_line, cells, finished, keep, run_cell
 from benchmarks.truth.options import with_places
 from benchmarks.truth.sets import SETS, DataSet, NotThere
@@ -46,11 +46,10 @@ def main() -> None:
         seen = {line["data"] for line in lines}
         opened(ROOT / "LOG.md", [data for data in sets if data.name in seen], options)
     else:
-        table = json.dumps(defaults(SETS, lines), indent=1)
-        options.file.with_name(f"{options.file.stem}_defaults.json").write_text(table + "\n", encoding="utf-8")
+        found = json.dumps(defaults(SETS, lines), indent=1)
+        options.file.with_name(f"{options.file.stem}_defaults.json").write_text(found + "\n", encoding="utf-8")
     print(overview(sets, lines, options.split))
-    if found := aims(sets, lines, options.split):
-        print(table(found))
+    print(table(aims(sets, lines, options.split)))
     print(summary(sets, lines, options.split))
     print(markdown(sets, lines, options.split))
 

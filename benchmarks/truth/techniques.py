@@ -40,7 +40,7 @@ Prepare = Callable[[Path, Mapping[str, Path]], Sequence[str]]
 
 
 def _mislabelled(noise: int, folder: Path, places: Mapping[str, Path]) -> Sequence[str]:
-    """1,200 reports with wrong labels, in per cent, and 4,000 validation rows without any."""
+    """1,200 reports with `noise` per cent wrong labels, and 4,150 validation rows without any."""
     *words, labels, leaks, batch = reports.prepare(1500, noise, folder, places, MISLABELLED_SEED)
     train, val, test = (word.partition("=")[2] for word in words[1:4])
     return [words[0], f"data.train={train}", f"data.val={test}", f"data.test={val}", words[4], labels, leaks, batch]

@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.truth import reports
 from benchmarks.truth.__main__ import opened
-from benchmarks.truth.aims import aims
+from benchmarks.truth.aims import Aim, aims
 from benchmarks.truth.aims import table as aims_table
 from benchmarks.truth.cells import (
     BAYES,
@@ -120,15 +120,37 @@ def test_an_aim_counts_the_sets_that_meet_it_and_names_the_others() -> None:
     assert macro_f1.missed == ("toy (below)",)
 
 
-def test_an_aim_of_two_classes_is_in_auc_and_of_more_in_mcc() -> None:
+@pytest.mark.parametrize(("rows", "sets"), [(999, 0), (1000, 1)])
+def test_a_calibration_error_is_judged_on_many_rows(rows: int, sets: int) -> None:
+    run = line("auto", 1, 0.6) | {"baseline_comparison": {"overall": {"verdict": "above", "rows": rows}}}
+    run["calibration"] = {"test": {"label": {"ece_before": 0.2, "ece_after": 0.07}}}
+    run["calibration"]["test"]["label"] |= {"brier_before": 0.4, "brier_after": 0.3}
+    found = [aim for aim in aims([DATA], [run], "test") if "calibration" in aim.words]
+    assert [aim.missed for aim in found] == [("toy (0.070)",)] * sets
+
+
+def above_in_series(*lines: dict[str, Any]) -> Aim:
     data = DataSet("toy", "series", "mcc", lambda folder, places: [])
+    return next(aim for aim in aims([data], lines, "val") if "above" in aim.words)
+
+
+def test_an_aim_of_two_classes_is_in_auc_where_logistic_regression_has_it() -> None:
     run = line("auto", 1, 0.6) | {"metrics": {"val": {"mcc": 0.1, "accuracy": 0.5, "auc": 0.8}}}
     run["baselines"] = {"persistence": {"val": {"mcc": 0.4, "auc": 0.7}}, "ridge": {"val": {"mcc": 0.9, "auc": 0.9}}}
-    aim = next(aim for aim in aims([data], [run], "val") if "above" in aim.words)
+    assert above_in_series(run).missed == ("toy (MCC -0.300)",)
+    logistic = line("logistic_lags", 1, 0.5) | {"metrics": {"val": {"mcc": 0.3, "accuracy": 0.5, "auc": 0.75}}}
+    logistic["baselines"] = {}
+    aim = above_in_series(run, logistic)
     assert aim.holds
     assert not aim.missed
-    run["metrics"]["val"].pop("auc")
-    assert next(aim for aim in aims([data], [run], "val") if "above" in aim.words).missed == ("toy (MCC -0.300)",)
+    assert above_in_series(run | {"trained": "logistic_lags"}, logistic).missed == ("toy (is logistic_lags)",)
+
+
+def test_a_set_without_a_verdict_is_in_no_count() -> None:
+    words = {aim.words for aim in aims([DATA], [line("auto", 1, 0.6)], "test")}
+    assert not any("significantly" in each for each in words)
+    assert any("significantly" in aim.words for aim in aims([DATA], [line("auto", 1, 0.6) | {
+        "baseline_comparison": {"overall": {"verdict": "above"}}}], "test"))  # fmt: skip
 
 
 def test_a_baseline_shows_its_calibration_where_the_record_has_it() -> None:

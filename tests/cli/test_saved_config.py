@@ -224,6 +224,13 @@ def test_settings_of_an_earlier_version_are_read_under_their_present_names(run: 
     }
 
 
+@pytest.mark.parametrize(("base", "dropout"), [(None, 0.0), ("linear", 0.5)])
+def test_a_base_dropout_that_had_no_effect_is_left_out(run: Path, base: str | None, dropout: float) -> None:
+    saved = {"model": {"kind": "encoder", "base": base, "base_dropout": 0.5}}
+    (run / "config.yaml").write_text(yaml.safe_dump(saved))
+    assert read_saved(run / "config.yaml").settings["model"]["base_dropout"] == dropout
+
+
 def test_an_old_key_of_a_resumed_line_is_answered_with_its_name(run: Path) -> None:
     write(run, own=True, data={"kind": "maintenance", "max_rows": {"train": 5}})
     said = refusal(f"resume={run}", "data.rows.train=7")

@@ -1,4 +1,4 @@
-"""The logits of a network on a simple model, in how many training rows it is left out, and how it weights rows."""
+"""The logits of a network on a simple model, and in how many training rows it is left out."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -37,21 +37,3 @@ def test_a_share_of_the_training_rows_is_without_the_simple_model_in_all_heads()
     assert (first[~without] == 2 * BASE_WEIGHT).all()
     assert ((second == 0).all(1) == without).all()
     assert not torch.equal(without, (logits(True, 0.75)[0] == 0).all(1))  # drawn again for each batch
-
-
-def row_weights(training: bool, power: float) -> torch.Tensor | None:
-    """Of two rows with the label 1, to which the simple model gives .5 and .25."""
-    model: Any = SimpleNamespace(
-        training=training, confidence_weighting=power, usual_confidence={"a": torch.tensor([1.0, 0.5])}
-    )
-    logits = torch.tensor([[0.5, 0.5], [0.75, 0.25]]).log()
-    batch: Any = SimpleNamespace(base={"a": logits}, labels={"a": torch.tensor([1, 1])})
-    return Classifier._row_weights(model, batch, "a")
-
-
-def test_rows_are_weighted_in_training_alone() -> None:
-    assert row_weights(True, 0.0) is None
-    assert row_weights(False, 1.0) is None
-    weights = row_weights(True, 1.0)
-    assert weights is not None
-    assert torch.allclose(weights, torch.tensor([1.0, 0.5]))

@@ -7,15 +7,7 @@ from torch.nn import functional
 from lab.config.schema import LossConfig
 from lab.core.batches import MISSING, HeadSpec
 from lab.core.errors import RequestError
-from lab.models.losses import (
-    HeadLosses,
-    class_weights,
-    confidence_weights,
-    head_loss,
-    log_shares,
-    mean_self_confidence,
-    self_confidence,
-)
+from lab.models.losses import HeadLosses, class_weights, head_loss, log_shares
 
 HEADS = (HeadSpec("modo", ("a", "b", "c"), (8, 2, 0)), HeadSpec("causa", ("x", "y"), (5, 5)))
 
@@ -50,20 +42,6 @@ def test_row_weights_multiply_the_rows_losses_and_not_the_weight(gamma: float) -
     summed, weight = head_loss(logits, labels, weights, 0.1, gamma, torch.tensor([0.5, 7.0, 2.0]))
     assert torch.allclose(summed, 0.5 * each[0] + 2 * each[2])
     assert weight == 2
-
-
-def test_a_label_counts_as_its_probability_against_that_of_its_class() -> None:
-    probabilities = torch.tensor([[0.8, 0.1, 0.1], [0.4, 0.3, 0.3], [0.9, 0.05, 0.05], [0.2, 0.2, 0.6]])
-    labels = torch.tensor([0, 0, 1, MISSING])
-    logits = probabilities.log() + 3
-    assert torch.allclose(self_confidence(logits, labels), torch.tensor([0.8, 0.4, 0.05, 1.0]))
-    usual = mean_self_confidence(logits, labels)
-    assert torch.allclose(usual, torch.tensor([0.6, 0.05, 1.0]))
-    weights = confidence_weights(logits, labels, usual, 2.0)
-    assert torch.allclose(weights, torch.tensor([1.0, (0.4 / 0.6) ** 2, 1.0, 1.0]))
-    certain = torch.tensor([[1000.0, 0.0], [1000.0, 0.0]])
-    impossible = torch.tensor([1, 1])  # probability 0 in 32 bits, of all rows of the class
-    assert (confidence_weights(certain, impossible, mean_self_confidence(certain, impossible), 1.0) == 0).all()
 
 
 def test_label_smoothing_raises_the_loss() -> None:

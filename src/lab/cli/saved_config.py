@@ -152,6 +152,9 @@ def _with_present_names(settings: Mapping[str, Any]) -> dict[str, Any]:
     data = tree.get("data")
     if isinstance(data, dict) and isinstance(data.get("kind"), str):
         data["kind"] = RENAMED_CHOICES["data"].get(data["kind"], data["kind"])
+    model = tree.get("model")
+    if isinstance(model, dict) and model.get("base") is None and model.get("base_dropout"):
+        model["base_dropout"] = 0.0  # earlier versions took it without a base, where it had no effect
     return tree
 
 

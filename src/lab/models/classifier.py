@@ -17,7 +17,7 @@ from lab.config.schema import AnyLoss
 from lab.core.batches import HeadSpec
 from lab.models.extra_metrics import ExtraMetrics, Nodes
 from lab.models.gathering import num_counted, of_all_processes
-from lab.models.losses import HeadLosses, confidence_weights
+from lab.models.losses import HeadLosses
 from lab.models.metrics import (
     MATRIX_CLASSES,
     EpochMetric,
@@ -32,6 +32,7 @@ from lab.models.task_module import TaskModule, Training
 
 BASE_WEIGHT = 0.5
 """Factor of the logits of a simple model: as calibrated (1), they hold n-gram networks back (LOG.md, 2026-11-29)."""
+RowWeights = Callable[[Tensor, Tensor], Tensor]
 Logits = tuple[Tensor, list[Tensor], dict[str, Tensor]]
 """A batch of a prediction pass, on the CPU: rows (B,), logits (B, K) of each head in fp32, labels (B,) per head."""
 
@@ -170,10 +171,8 @@ class Classifier(TaskModule):
         """The simple model whose logits the network's are added to."""
         self.base_dropout = 0.0
         """Share of the training rows whose logits are the network's alone."""
-        self.confidence_weighting = 0.0
-        """Power of the weights of training rows, by how probable their labels are to the base."""
-        self.usual_confidence: dict[str, Tensor] = {}
-        """The mean self-confidence (K,) of the classes of each head, over the training rows."""
+        self.row_weights: Mapping[str, RowWeights] = {}
+        """By head: weights of training rows in its loss, from the base's logits (B, K) and the labels (B,)."""
         self.losses = HeadLosses(heads, loss)
         self.metrics = {split: self.new_metric(split) for split in ("train", "val", "test")}
         self.test_outputs: list[tuple[Tensor, list[Tensor]]] = []
@@ -204,15 +203,6 @@ class Classifier(TaskModule):
         if self.training and self.base_dropout:
             weight = BASE_WEIGHT * (torch.rand(len(logits[0]), 1, device=logits[0].device) >= self.base_dropout)
         return [own + weight * batch.base[head.name] for own, head in zip(logits, self.head_specs, strict=True)]
-
-    def _row_weights(self, batch: LabelledBatch, head: str) -> Tensor | None:
-        """Weights (B,) of the rows in training by `confidence_weighting`, None: all the same."""
-        if not self.training or not self.confidence_weighting:
-            return None
-        assert batch.base is not None, "the batch has no logits of the model's base"
-        labels = batch.labels[head]
-        usual = self.usual_confidence[head] = self.usual_confidence[head].to(labels.device)
-        return confidence_weights(batch.base[head], labels, usual, self.confidence_weighting)
 
     def loss(self, batch: LabelledBatch) -> Tensor:
         return self.loss_of(batch, self(batch), None)
@@ -260,15 +250,24 @@ class Classifier(TaskModule):
         losses, shares = [], []
         for index, head in enumerate(self.head_specs):
             labels = batch.labels[head.name]
-            rows = self._row_weights(batch, head.name)
-            summed, weight = self.losses.of_head(index, logits[index], labels, self.training, rows)
+            summed, weight = self.losses.of_head(index, logits[index], labels, adjusted=self.training)
             window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
+            if metric is not None:
+                metric.update(index, logits[index], labels, summed.detach(), weight)
+            if self.training and head.name in self.row_weights:
+                summed = self._weighted(index, logits[index], batch)
             losses.append(summed / window)
             shares.append(weight / window)
-            if metric is not None:
-                metric.update(index, logits[index], labels, summed, weight)
         total: Tensor = self.losses(torch.stack(losses), torch.stack(shares))
         return total
+
+    def _weighted(self, index: int, logits: Tensor, batch: LabelledBatch) -> Tensor:
+        """The summed loss of a head with the weights of its rows. The metric has it without, as in validation."""
+        name = self.head_specs[index].name
+        labels = batch.labels[name]
+        assert batch.base is not None, "the batch has no logits of the model's base"
+        weights = self.row_weights[name](batch.base[name], labels)
+        return self.losses.of_head(index, logits, labels, adjusted=True, row_weights=weights)[0]
 
 
 def predictions(outputs: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:

@@ -36,29 +36,6 @@ def log_shares(counts: Sequence[int]) -> Tensor:
     return (filled / filled.sum()).log()
 
 
-def self_confidence(logits: Tensor, labels: Tensor) -> Tensor:
-    """The probability (B,) of each row's label, 1 where it is `MISSING`; logits (B, K) of a model that did not see the
-    rows. The term is that of confident learning (arXiv 1911.00068)."""
-    known = labels != MISSING
-    own = logits.float().log_softmax(1).gather(1, torch.where(known, labels, 0)[:, None])[:, 0].exp()
-    return torch.where(known, own, 1.0)
-
-
-def mean_self_confidence(logits: Tensor, labels: Tensor) -> Tensor:
-    """The mean self-confidence (K,) of the rows with each label, 1 for a class without rows: the thresholds of
-    confident learning. Shapes as in `self_confidence`."""
-    num_classes, known = logits.shape[1], labels != MISSING
-    sums = torch.zeros(num_classes).index_add(0, labels[known], self_confidence(logits, labels)[known])
-    counts = torch.bincount(labels[known], minlength=num_classes)
-    return torch.where(counts > 0, sums / counts.clamp(min=1), 1.0).clamp(min=1e-12)
-
-
-def confidence_weights(logits: Tensor, labels: Tensor, usual: Tensor, power: float) -> Tensor:
-    """Weights (B,) in [0, 1] of rows in the loss: the self-confidence of each label divided by what is `usual` (K,) for
-    its class, at most 1, to a power. A label that confident learning would doubt counts less."""
-    return (self_confidence(logits, labels) / usual[torch.where(labels == MISSING, 0, labels)]).clamp(max=1) ** power
-
-
 def head_loss(
     logits: Tensor,
     labels: Tensor,

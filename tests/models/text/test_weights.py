@@ -253,15 +253,6 @@ def test_an_architecture_without_effect_gives_a_warning(
     assert "hidden_dropout_prob 0.1 instead of 0.5" in caplog.text
 
 
-@pytest.mark.parametrize("layers", [0, 1])
-def test_frozen_layers_of_random_weights_give_a_warning(
-    layers: int, shipped: Any, texts: Any, caplog: pytest.LogCaptureFixture
-) -> None:
-    model = shipped("tiny", frozen_layers=layers)
-    build_encoder(model, build_tokenizer(model, texts), Path("unused"))
-    assert ("model.frozen_layers=1 freezes layers whose weights are random" in caplog.text) == bool(layers)
-
-
 @pytest.mark.parametrize("pretrained", [True, False])
 def test_an_unknown_key_of_an_architecture_is_refused(
     pretrained: bool, published: Any, shipped: Any, texts: Any

@@ -82,8 +82,7 @@ def _without_base(base: str | None, dropout: float, weighting: float) -> Found:
         ("confidence_weighting", weighting, "weights rows by the probabilities of a simple model"),
     ):
         if base is None and value > 0:
-            yield Mistake(f"model.{name}", f"{problem}, and model.base=null has none",
-                          f"{KEY}=linear, or model.{name}=0", value)  # fmt: skip
+            yield Mistake(f"model.{name}", f"{problem}, and model.base=null has none", f"model.{name}=0", value)
 
 
 def _closed_form(base: str | None, kind: str, head: str) -> Found:

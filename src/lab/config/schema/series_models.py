@@ -28,7 +28,7 @@ class SeriesNet(Model):
     confidence_weighting: NonNegativeFloat = 0.0
     """Power of the weights of training windows in the loss. 0: every label counts the same; 1: a label counts as its
     probability under the simple model fitted without its fold, divided by the mean of its class, at most 1, so that
-    doubtful labels count less. Needs `base`."""
+    doubtful labels count less; each class keeps its share of the loss. Needs `base`."""
 
 
 class TimerXL(SeriesNet):

@@ -51,7 +51,7 @@ class TextNetwork(Model):
     confidence_weighting: NonNegativeFloat = 0.0
     """Power of the weights of training rows in the loss. 0: every label counts the same; 1: a label counts as its
     probability under the simple model fitted without its row, divided by the mean of its class, at most 1, so that
-    doubtful labels count less. Needs `base`."""
+    doubtful labels count less; each class keeps its share of the loss. Needs `base`."""
 
 
 class TextEncoderSettings(TextNetwork):

@@ -132,11 +132,6 @@ class TransformerEncoder(CuttableEncoder):
 
 def new_encoder(model: Encoder, tokenizer: Tokenizer) -> TransformerEncoder:
     """An encoder with pretrained or random weights. Raises RequestError as `load_transformer` does."""
-    if model.frozen_layers and not model.pretrained:
-        log.warning(
-            "model.frozen_layers=%d freezes layers whose weights are random; with model.pretrained=false try "
-            "model.frozen_layers=0", model.frozen_layers
-        )  # fmt: skip
     return TransformerEncoder((load_transformer if model.pretrained else new_transformer)(model, tokenizer))
 
 

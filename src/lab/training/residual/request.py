@@ -1,11 +1,6 @@
 """Whether a run's network starts from a simple model (`model.base`), and how training uses it besides."""
 
-from typing import TYPE_CHECKING
-
 from lab.config.schema import Config
-
-if TYPE_CHECKING:
-    from lab.models.classifier import Classifier
 
 
 def has_base(config: Config) -> bool:
@@ -13,7 +8,13 @@ def has_base(config: Config) -> bool:
     return getattr(config.model, "base", None) is not None
 
 
-def set_training(model: "Classifier", config: Config) -> None:
-    """Set what training does with the simple model: `model.base_dropout` and `model.confidence_weighting`."""
-    model.base_dropout = getattr(config.model, "base_dropout", 0.0)
-    model.confidence_weighting = getattr(config.model, "confidence_weighting", 0.0)
+def base_dropout(config: Config) -> float:
+    """Return the share of the training rows whose logits are the network's alone (`model.base_dropout`)."""
+    share: float = getattr(config.model, "base_dropout", 0.0)
+    return share
+
+
+def confidence_weighting(config: Config) -> float:
+    """Return the power of the weights of training rows (`model.confidence_weighting`), 0: all count the same."""
+    power: float = getattr(config.model, "confidence_weighting", 0.0)
+    return power

@@ -28,8 +28,8 @@ from lab.data.datamodule import DataModule
 from lab.models.classifier import Classifier
 from lab.models.linear.series import SeriesLinear
 from lab.models.linear.text import TextLinear
-from lab.models.losses import mean_self_confidence
 from lab.training.baselines import stored
+from lab.training.residual.confidence import ConfidenceWeights
 
 log = logging.getLogger(__name__)
 VERSION = 9
@@ -66,10 +66,13 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
     def logits(self, model: ModelT, data: DataT, split: str) -> LogitsByHead:
         """Per head (N, K): logits of the rows of a split."""
 
-    def attach(self, classifier: Classifier, data: DataT, folder: RunFolder, cache: Cache, fresh: bool) -> None:
+    def attach(
+        self, classifier: Classifier, data: DataT, folder: RunFolder, cache: Cache, fresh: bool, confidence: float = 0.0
+    ) -> None:
         """Give the rows of all splits that are read their logits, and a new model its base.
 
-        fresh: a new run, which keeps the base in its folder; otherwise the classifier has it from there.
+        fresh: a new run, which keeps the base in its folder; otherwise the classifier has it from there; confidence:
+        `model.confidence_weighting`.
         """
         entry, place = None, Path(cache.dir).expanduser()
         if fresh or "train" in data.rows:
@@ -86,10 +89,17 @@ class SimpleBase(ABC, Generic[DataT, ModelT]):
             if split == "train":
                 assert entry is not None
                 rows.base = load_file(entry / OUT_OF_FOLD)
-                classifier.usual_confidence = _usual_confidence(rows.base, self.labels(data))
+                classifier.row_weights = self._row_weights(rows.base, data, confidence)
             else:
                 assert isinstance(classifier.base, self.model_type)
                 rows.base = self.logits(classifier.base, data, split)
+
+    def _row_weights(self, logits: LogitsByHead, data: DataT, power: float) -> dict[str, ConfidenceWeights]:
+        """By head; empty where all labels count the same."""
+        if not power:
+            return {}
+        labels = {head: torch.from_numpy(each.astype(np.int64)) for head, each in self.labels(data).items()}
+        return {head: ConfidenceWeights(torch.from_numpy(each), labels[head], power) for head, each in logits.items()}
 
     def load(self, folder: RunFolder) -> ModelT:
         """The base of a run. Raises RequestError where it is missing or damaged."""
@@ -129,13 +139,6 @@ def _stored(cache: Path, key: Mapping[str, Any], fill: Callable[[Path], object])
     except Taken as other:
         log.info("model.base: %s has not made it in %g s, so this run makes it, too", other, MOST_WAITED_S)
         return stored.entry(cache, key, fill, waits=False)
-
-
-def _usual_confidence(logits: LogitsByHead, labels: Mapping[str, npt.NDArray[np.int64]]) -> dict[str, torch.Tensor]:
-    return {
-        head: mean_self_confidence(torch.from_numpy(each), torch.from_numpy(labels[head].astype(np.int64)))
-        for head, each in logits.items()
-    }
 
 
 def _digest(base: Path) -> str:

@@ -41,7 +41,7 @@ from lab.training.evaluation.classification import (
     metric_names,
 )
 from lab.training.reference.series import series_reference
-from lab.training.residual.request import has_base, set_training
+from lab.training.residual.request import base_dropout, confidence_weighting, has_base
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ class SeriesClassification(TaskDefinition[SeriesSpec, SeriesDataModule, Classifi
         self, config: Config, model: Classifier, data: SeriesDataModule, folder: RunFolder, fresh: bool
     ) -> None:
         if has_base(config):
-            set_training(model, config)
-            _series_base().attach(model, data, folder, config.cache, fresh)
+            model.base_dropout, confidence = base_dropout(config), confidence_weighting(config)
+            _series_base().attach(model, data, folder, config.cache, fresh, confidence)
 
     def connect(self, model: Classifier, data: SeriesDataModule) -> None:
         if data.series.leave_one_out:

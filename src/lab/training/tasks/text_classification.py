@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from lab.config.schema import Config, Labelled, Linear, Ngram
+from lab.callbacks.freeze import always_frozen
+from lab.config.schema import Config, Encoder, Labelled, Linear, Ngram
 from lab.core.batches import HeadSpec, TextSpec, TextWindows
 from lab.core.errors import Mistake, RequestError, listed
 from lab.core.record.run_folder import RunFolder
@@ -43,7 +44,7 @@ from lab.training.evaluation.classification import (
     metric_names,
 )
 from lab.training.reference.texts import text_reference
-from lab.training.residual.request import has_base, set_training
+from lab.training.residual.request import base_dropout, confidence_weighting, has_base
 from lab.training.tasks.base import Sample, TaskDefinition, accumulation_schedule, check_metrics, initial_training_plan
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         if isinstance(config.model, Linear):
             return linear_text_classifier(config, spec, load_tokenizer(folder.tokenizer), initial_training_plan(config))
         assert isinstance(config.model, TextModel), f"model of kind {config.model.kind} reads no texts"
+        if fresh:
+            _warn_of_random_layers(config)
         encoder = text_encoder(config, load_tokenizer(folder.tokenizer), folder, fresh)
         head = own_head(config.model, spec, encoder, fresh)
         pooled = head is None and not isinstance(encoder, BagEncoder)
@@ -104,8 +107,8 @@ class TextClassification(TaskDefinition[TextSpec, TextDataModule, MultitaskTextC
         self, config: Config, model: MultitaskTextClassifier, data: TextDataModule, folder: RunFolder, fresh: bool
     ) -> None:
         if has_base(config):
-            set_training(model, config)
-            _text_base().attach(model, data, folder, config.cache, fresh)
+            model.base_dropout, confidence = base_dropout(config), confidence_weighting(config)
+            _text_base().attach(model, data, folder, config.cache, fresh, confidence)
 
     def cacheable_part(self, model: MultitaskTextClassifier) -> TextEncoder:
         return model.encoder
@@ -160,6 +163,12 @@ def _text_base() -> "TextBase":
     from lab.training.residual.text_base import TextBase  # few runs have a base
 
     return TextBase()
+
+
+def _warn_of_random_layers(config: Config) -> None:
+    frozen = always_frozen(config.callbacks.freeze.layers, config.callbacks.freeze.schedule)
+    if frozen and isinstance(config.model, Encoder) and not config.model.pretrained:
+        log.warning("callbacks.freeze.layers=%d: with model.pretrained=false these layers keep random weights", frozen)
 
 
 def _check_head(config: Config, heads: Sequence[HeadSpec]) -> None:
