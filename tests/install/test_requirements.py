@@ -1,10 +1,13 @@
 """The locked versions are whole: a hash for everything but torch, and what pyproject.toml asks for is among them."""
 
+import contextlib
 import re
 import tomllib
+from importlib import metadata
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from .conftest import ROOT
@@ -41,6 +44,18 @@ def test_what_the_project_asks_for_is_locked_at_a_version_that_it_allows(text: s
     requirement = Requirement(text)
     version, _ = {**LOCKED, **TORCH}[canonicalize_name(requirement.name)]
     assert requirement.specifier.contains(version, prereleases=True)
+
+
+def test_every_locked_version_takes_the_oldest_python_of_the_project() -> None:
+    oldest = f"{next(iter(SpecifierSet(PROJECT['requires-python']))).version}.0"
+    looked, refusing = 0, []
+    for name in {**LOCKED, **TORCH}:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            wanted = metadata.metadata(name)["Requires-Python"]
+            looked += 1
+            refusing += [name] if wanted and oldest not in SpecifierSet(wanted) else []
+    assert looked > 100
+    assert refusing == []
 
 
 @pytest.mark.parametrize("text", WANTED)
