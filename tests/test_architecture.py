@@ -6,6 +6,7 @@ name, and rooms that must start fast stay free of heavy libraries.
 
 import ast
 import importlib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -79,7 +80,14 @@ def faults(path: str, text: str) -> list[str]:
             result.append(f"{line}: {room} must stay free of torch, which {TORCH_OF_OURS} brings along")
         elif target[0] == "lab" and len(target) > 1 and line not in version_lines:
             result += _direction_faults(line, room, target[1])
+    result += [f"{line}: a possessive group, which Python before 3.11.5 matches wrongly" for line in _possessive(tree)]
     return list(dict.fromkeys(result))
+
+
+def _possessive(tree: ast.Module) -> list[int]:
+    """The lines of texts with a quantifier such as `)*+`."""
+    texts = [node for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)]
+    return [node.lineno for node in texts if re.search(r"\)[*+?]\+", str(node.value))]
 
 
 def _root_faults(tree: ast.Module) -> list[str]:
@@ -303,6 +311,8 @@ HEADER = '"""Header."""\n'
          "1: the root __init__ holds more than version and API"),
         ("training/a.py", "from lab.api.run import Run",
          "2: training imports lab.api, which stands beside it or to its right"),
+        ("core/a.py", 'PATTERN = re.compile(rf"(?:{A}|b)*+c")',
+         "2: a possessive group, which Python before 3.11.5 matches wrongly"),
     ],
 )  # fmt: skip
 def test_a_planted_fault_is_caught(module: str, line: str, fault: str) -> None:

@@ -19,15 +19,29 @@ from omegaconf.resolvers import oc
 MASK = "***"
 ENVIRONMENT = "oc.env"
 _INTERPOLATION = r"\$\{[^{}]*\}"
+
+
+def _all_of(name: str, pattern: str) -> str:
+    """As many of a pattern as there are, none of them given back. name: of a group.
+
+    The possessive quantifier of a group says the same, but Python before 3.11.5 matches it wrongly (CPython's issue
+    106052).
+    """
+    return f"(?=(?P<{name}>(?:{pattern})*))(?P={name})"
+
+
+_USER = _all_of("user", rf"{_INTERPOLATION}|[^:/@?#\s'\"]")
+_PASSWORD = _all_of("password", rf"{_INTERPOLATION}|(?!://)[^@\s]")
+_HOSTS = _all_of("hosts", r"@[^@/?#\s]*(?=@)")
 _LOGIN = re.compile(
-    rf"\b(?P<scheme>[a-z][a-z0-9+.-]{{0,30}}\\?://)(?P<login>(?:{_INTERPOLATION}|[^:/@?#\s'\"])*+"
-    rf"(?::(?:{_INTERPOLATION}|(?!://)[^@\s])*+)?(?:@[^@/?#\s]*+(?=@))*+)@",
+    rf"\b(?P<scheme>[a-z][a-z0-9+.-]{{0,30}}\\?://)"
+    rf"(?P<login>{_USER}(?::{_PASSWORD})?{_HOSTS})@",
     re.IGNORECASE,
 )
 """The password ends before the last `@` that a host follows; it may contain quotes."""
 _WHOLE = re.compile(
     rf"(?P<scheme>['\"]?[a-z][a-z0-9+.-]{{0,30}}\\?://)"
-    rf"(?P<login>[^:/@?#\s'\"]*+:(?:{_INTERPOLATION}|[^@])*+(?:@[^@/?#]*+(?=@))*+)@",
+    rf"(?P<login>[^:/@?#\s'\"]*:{_all_of('password', rf'{_INTERPOLATION}|[^@]')}{_all_of('hosts', '@[^@/?#]*(?=@)')})@",
     re.IGNORECASE,
 )
 """`key=URL`, or a setting that is a URL, whose password may also contain spaces."""
