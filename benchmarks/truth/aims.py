@@ -26,6 +26,10 @@ IN_TIME = ("persistence", LOGISTIC, "check: last class", "check: logistic on lag
 """Simple models of series that the aim names."""
 
 
+Own = tuple[DataSet, Row, Sequence[Row], Sequence[Line]]
+"""A set, the row of `auto`, all rows of the set, and its cells."""
+
+
 class Aim(NamedTuple):
     """An aim and the sets that it is about. needed: share of them that has to meet it; missed: the others, in words."""
 
@@ -47,7 +51,7 @@ def aims(sets: Sequence[DataSet], lines: Iterable[Line], split: str) -> list[Aim
     """The aims, on the sets that `auto` was run on."""
     lines = list(lines)
     known = by_set(lines)
-    own = [
+    own: list[Own] = [
         (data, row, rows, known[data.name])
         for data, rows in per_set(sets, lines, split)
         for row in rows
@@ -91,7 +95,7 @@ def _ridge(row: Row, rows: Sequence[Row]) -> str | None:
     return None if ridge is None else "" if row.score >= ridge.score else f"{row.score - ridge.score:+.3f}"
 
 
-def _not_below(task: str, own: Sequence[tuple[DataSet, Row, Sequence[Row], Sequence[Line]]]) -> Iterator[Aim]:
+def _not_below(task: str, own: Sequence[Own]) -> Iterator[Aim]:
     for metric, name in (("macro-F1", "verdicts"), ("accuracy", "in_accuracy")):
         words = f"{task}: the median seed is not significantly below the best baseline in {metric}"
         verdicts = [(data, getattr(row, name)) for data, row, _, _ in own]
@@ -99,7 +103,7 @@ def _not_below(task: str, own: Sequence[tuple[DataSet, Row, Sequence[Row], Seque
         yield _aim(words, 1.0, missed)
 
 
-def _calibrated(own: Sequence[tuple[DataSet, Row, Sequence[Row], Sequence[Line]]]) -> Aim:
+def _calibrated(own: Sequence[Own]) -> Aim:
     words = f"calibration error below {CALIBRATED} after the temperature, where test has {MANY:,} rows"
     found = []
     for data, row, _, lines in own:

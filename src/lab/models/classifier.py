@@ -246,28 +246,24 @@ class Classifier(TaskModule):
         return metric
 
     def loss_of(self, batch: LabelledBatch, logits: list[Tensor], metric: HeadMetric | None) -> Tensor:
-        """The batch's part of its accumulation window's loss; `metric`, if any, is updated."""
+        """The batch's part of its accumulation window's loss; `metric`, if any, is updated.
+
+        The metric has the loss without the weights of rows, as in validation.
+        """
         losses, shares = [], []
         for index, head in enumerate(self.head_specs):
             labels = batch.labels[head.name]
-            summed, weight = self.losses.of_head(index, logits[index], labels, adjusted=self.training)
+            rows, weight = self.losses.of_rows(index, logits[index], labels, adjusted=self.training)
             window = self.losses.window_weight(index, batch.window_counts[head.name]).clamp(min=1e-12)
             if metric is not None:
-                metric.update(index, logits[index], labels, summed.detach(), weight)
+                metric.update(index, logits[index], labels, rows.sum(), weight)
             if self.training and head.name in self.row_weights:
-                summed = self._weighted(index, logits[index], batch)
-            losses.append(summed / window)
+                assert batch.base is not None, "the batch has no logits of the model's base"
+                rows = rows * self.row_weights[head.name](batch.base[head.name], labels)
+            losses.append(rows.sum() / window)
             shares.append(weight / window)
         total: Tensor = self.losses(torch.stack(losses), torch.stack(shares))
         return total
-
-    def _weighted(self, index: int, logits: Tensor, batch: LabelledBatch) -> Tensor:
-        """The summed loss of a head with the weights of its rows. The metric has it without, as in validation."""
-        name = self.head_specs[index].name
-        labels = batch.labels[name]
-        assert batch.base is not None, "the batch has no logits of the model's base"
-        weights = self.row_weights[name](batch.base[name], labels)
-        return self.losses.of_head(index, logits, labels, adjusted=True, row_weights=weights)[0]
 
 
 def predictions(outputs: list[tuple[Tensor, list[Tensor]]]) -> tuple[Tensor, list[Tensor]]:

@@ -36,42 +36,29 @@ def log_shares(counts: Sequence[int]) -> Tensor:
     return (filled / filled.sum()).log()
 
 
-def head_loss(
-    logits: Tensor,
-    labels: Tensor,
-    weights: Tensor,
-    smoothing: float,
-    gamma: float = 0.0,
-    row_weights: Tensor | None = None,
-) -> tuple[Tensor, Tensor]:
-    """Summed loss of the labelled rows and the sum of their class weights, both scalars.
+def row_losses(logits: Tensor, labels: Tensor, weights: Tensor, smoothing: float, gamma: float = 0.0) -> Tensor:
+    """Loss of each row (B,) times its class weight, 0 where the label is unknown.
 
     logits (B, K); labels (B,), `MISSING` if unknown; weights (K,). Label smoothing: arXiv 1512.00567. gamma > 0: focal
     loss (arXiv 1708.02002), the cross-entropy of a row times (1 - p of its class)^gamma. The paper's alpha is the
-    class weight, and the returned weight is the same as for cross-entropy. row_weights (B,): factors of the rows'
-    losses, which the returned weight leaves out, too.
+    class weight.
     """
     logits = logits if logits.dtype == torch.double else logits.float()
-    weights = weights.to(logits.dtype)
-    reduction = "none" if gamma or row_weights is not None else "sum"
-    summed = functional.cross_entropy(
-        logits, labels, weights, ignore_index=MISSING, label_smoothing=smoothing, reduction=reduction
+    losses = functional.cross_entropy(
+        logits, labels, weights.to(logits.dtype), ignore_index=MISSING, label_smoothing=smoothing, reduction="none"
     )
-    known = labels != MISSING  # used as a weight of 0 or 1, because selecting rows would make a GPU wait
-    classes = torch.where(known, labels, 0)
     if gamma:
         # log(1 - p) comes from the logits of the other classes: 1 - p itself can round to 0 and then has no gradient
+        classes = torch.where(labels == MISSING, 0, labels)
         others = logits.scatter(1, classes[:, None], -torch.inf).logsumexp(1)
-        summed = torch.exp(gamma * (others - logits.logsumexp(1))) * summed
-    summed = (summed if row_weights is None else summed * row_weights.to(summed.dtype)).sum()
-    return summed, (weights[classes] * known).sum()
+        losses = torch.exp(gamma * (others - logits.logsumexp(1))) * losses
+    return losses
 
 
-def weighted_rows(losses: Tensor, labels: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-    """Summed loss of the labelled rows and the sum of their class weights, from a loss per row (B,); as `head_loss`."""
-    known = labels != MISSING
-    row_weights = weights.to(losses.dtype)[torch.where(known, labels, 0)] * known
-    return (torch.where(known, losses, 0.0) * row_weights).sum(), row_weights.sum()
+def label_weights(labels: Tensor, weights: Tensor) -> Tensor:
+    """The class weight of each row (B,), 0 where the label is unknown. labels (B,); weights (K,)."""
+    known = labels != MISSING  # used as a weight of 0 or 1, because selecting rows would make a GPU wait
+    return weights[torch.where(known, labels, 0)] * known
 
 
 class HeadLosses(nn.Module):
@@ -107,23 +94,27 @@ class HeadLosses(nn.Module):
         self.register_buffer("head_weights", torch.tensor(weights), persistent=False)
         self.log_variance = nn.Parameter(torch.zeros(len(heads))) if config.head_weighting == "uncertainty" else None
 
-    def of_head(
-        self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False, row_weights: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
-        """`head_loss` with this head's class weights, smoothing and gamma, or the same sums of a custom loss.
+    def of_head(self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False) -> tuple[Tensor, Tensor]:
+        """Summed loss of the labelled rows of a head and the sum of their class weights, both scalars."""
+        losses, weight = self.of_rows(index, logits, labels, adjusted)
+        return losses.sum(), weight
+
+    def of_rows(self, index: int, logits: Tensor, labels: Tensor, adjusted: bool = False) -> tuple[Tensor, Tensor]:
+        """`row_losses` with this head's class weights, smoothing and gamma, or those of a custom loss (B,), and the sum
+        of the class weights.
 
         adjusted: of training, for which the logits are adjusted by `logit_adjustment` (arXiv 2007.07314, formula 10);
         scores and validation use them as they are.
         """
+        logits = logits if logits.dtype == torch.double else logits.float()
         if adjusted and self.logit_adjustment:
-            logits = logits if logits.dtype == torch.double else logits.float()
             logits = logits + self._on_device(self._adjustments, index).to(logits.dtype)
-        if self.custom is not None:
-            logits = logits if logits.dtype == torch.double else logits.float()
-            losses = self.custom[index](logits, torch.where(labels == MISSING, 0, labels))
-            losses = losses if row_weights is None else losses * row_weights.to(losses.dtype)
-            return weighted_rows(losses, labels, self.of_class(index))
-        return head_loss(logits, labels, self.of_class(index), self.smoothing, self.gamma, row_weights)
+        of_class = self.of_class(index).to(logits.dtype)
+        weights = label_weights(labels, of_class)
+        if self.custom is None:
+            return row_losses(logits, labels, of_class, self.smoothing, self.gamma), weights.sum()
+        losses = self.custom[index](logits, torch.where(labels == MISSING, 0, labels))
+        return torch.where(labels == MISSING, 0.0, losses) * weights, weights.sum()
 
     def window_weight(self, index: int, counts: Tensor) -> Tensor:
         """Weight of all labels of an accumulation window, from its counts (K,)."""
